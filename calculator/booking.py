@@ -1,0 +1,201 @@
+"""Book one transaction on one holding.
+
+    book(holding, lots, transaction) -> Booked | Rejection
+
+This is the whole system in one line; everything else exists to call it. The function is pure:
+it reads the holding's totals and as many lots as it relieves, and changes neither.
+"""
+
+from collections.abc import Iterable
+from decimal import Decimal, localcontext
+
+from calculator.booked import Booked
+from calculator.holding import Holding, units
+from calculator.lot import POOL, Disposal, Lot
+from calculator.money import AMOUNT_LIMIT, EXACT, ONE, ZERO, plain, rounded
+from calculator.rejection import Reason, Rejection
+from calculator.transaction import Kind, Transaction
+
+
+def book(holding: Holding, lots: Iterable[Lot], transaction: Transaction) -> Booked | Rejection:
+    """Book the next transaction in booking order; `lots` come in order of relief."""
+    with localcontext(EXACT):
+        return book_in_context(holding, lots, transaction)
+
+
+def book_in_context(
+    holding: Holding, lots: Iterable[Lot], transaction: Transaction
+) -> Booked | Rejection:
+    """`book` for a caller that has entered `EXACT` already."""
+    kind = transaction.transaction_type.kind
+    base_currency, currency = holding.base_currency, transaction.trade_currency
+    fx_rate = ONE
+    if base_currency is not None and base_currency != currency:
+        if transaction.fx_rate is not None:
+            fx_rate = transaction.fx_rate
+        elif transaction.transaction_type.uses_amount:
+            return Rejection(
+                Reason.FX_RATE_MUST_BE_KNOWN,
+                f"needs the rate from {currency} to {base_currency}",
+            )
+    if kind is Kind.NEUTRAL:
+        return _charge(transaction, fx_rate)
+    if holding.trade_currency is not None and holding.trade_currency != currency:
+        return Rejection(
+            Reason.TRADE_CURRENCY_MUST_MATCH_THE_HOLDING,
+            f"traded in {currency}, held in {holding.trade_currency}",
+        )
+    if kind is Kind.INCREASE:
+        return _increase(holding, lots, transaction, fx_rate)
+    if units(transaction) > holding.quantity:
+        return Rejection(
+            Reason.QUANTITY_MUST_NOT_EXCEED_HOLDING,
+            f"needs {plain(units(transaction))}, holds {plain(holding.quantity)}",
+        )
+    return _decrease(holding, lots, transaction, fx_rate)
+
+
+def _amount(transaction: Transaction) -> Decimal:
+    """Trade currency, before fees: as given, else quantity x price."""
+    if transaction.gross_transaction_amount is not None:
+        return transaction.gross_transaction_amount
+    assert transaction.quantity is not None
+    assert transaction.price is not None
+    return rounded(transaction.quantity * transaction.price)
+
+
+def _too_large(*amounts: Decimal) -> Rejection | None:
+    for amount in amounts:
+        # Without abs(), which would make a new number for each.
+        if amount >= AMOUNT_LIMIT or amount <= -AMOUNT_LIMIT:
+            return Rejection(
+                Reason.AMOUNT_MUST_FIT,
+                f"an amount or total would be {plain(amount)}, which must stay below 10^26",
+            )
+    return None
+
+
+def _charge(transaction: Transaction, fx_rate: Decimal) -> Booked | Rejection:
+    """Income, a fee or a tax: a cost or nothing, and no lot moves."""
+    gross_local = _amount(transaction)
+    gross = gross_local if fx_rate is ONE else rounded(gross_local * fx_rate)
+    if rejection := _too_large(gross_local, gross):
+        return rejection
+    if not transaction.transaction_type.is_charge:
+        return Booked(ZERO, ZERO, None, ZERO, ZERO, None)
+    return Booked(gross, gross, None, gross_local, gross_local, None)
+
+
+def _increase(
+    holding: Holding, lots: Iterable[Lot], increase: Transaction, fx_rate: Decimal
+) -> Booked | Rejection:
+    quantity, gross_local = units(increase), _amount(increase)
+    net_local = gross_local + increase.trade_fee
+    if fx_rate is ONE:
+        gross, net = gross_local, net_local
+    else:
+        gross = rounded(gross_local * fx_rate)
+        net = gross + rounded(increase.trade_fee * fx_rate)
+    if rejection := _too_large(
+        net_local, net, holding.quantity + quantity, holding.cost_local + net_local,
+        holding.cost + net,
+    ):  # fmt: skip
+        return rejection
+    if holding.method.pools:
+        lot = _pooled(next(iter(lots), None), increase, quantity, net_local, net)
+    else:
+        unit_cost = rounded(net / quantity) if holding.method.by_unit_cost else ZERO
+        lot = Lot(
+            increase.transaction_id, increase.transaction_date,
+            quantity, net_local, net, unit_cost,
+        )  # fmt: skip
+    return Booked(gross, net, None, gross_local, net_local, None, (), lot)
+
+
+def _pooled(
+    pool: Lot | None, increase: Transaction, quantity: Decimal, net_local: Decimal, net: Decimal
+) -> Lot:
+    """The pool after an increase; an empty one takes the date of the increase."""
+    if pool is None:
+        return Lot(POOL, increase.transaction_date, quantity, net_local, net, ZERO)
+    return Lot(
+        POOL, pool.acquired_at, pool.quantity + quantity, pool.cost_local + net_local,
+        pool.cost + net, ZERO,
+    )  # fmt: skip
+
+
+def _decrease(
+    holding: Holding, lots: Iterable[Lot], decrease: Transaction, fx_rate: Decimal
+) -> Booked | Rejection:
+    quantity = units(decrease)
+    is_sale = decrease.transaction_type.is_sale
+    proceeds = proceeds_local = ZERO
+    if is_sale:
+        gross_local = _amount(decrease)
+        gross = proceeds = gross_local
+        proceeds_local = gross_local - decrease.trade_fee
+        if fx_rate is ONE:
+            proceeds = proceeds_local
+        else:
+            gross = rounded(gross_local * fx_rate)
+            proceeds = gross - rounded(decrease.trade_fee * fx_rate)
+        # Stopped before the lots are read: a price without end must not cost a relief.
+        if rejection := _too_large(gross_local, gross):
+            return rejection
+    taken, left, cost, cost_local = _relieve(lots, quantity)
+    if not is_sale:
+        return Booked(-cost, -cost, None, -cost_local, -cost_local, None, tuple(taken), left)
+    gain, gain_local = proceeds - cost, proceeds_local - cost_local
+    if rejection := _too_large(
+        gain, gain_local, holding.realized_gain_loss + gain,
+        holding.realized_gain_loss_local + gain_local,
+    ):  # fmt: skip
+        return rejection
+    disposals = _with_proceeds(taken, quantity, proceeds, proceeds_local)
+    return Booked(-cost, -cost, gain, -cost_local, -cost_local, gain_local, disposals, left)
+
+
+def _relieve(
+    lots: Iterable[Lot], quantity: Decimal
+) -> tuple[list[Disposal], Lot | None, Decimal, Decimal]:
+    """Take `quantity` units: (taken, what is left of the last lot, cost, cost_local)."""
+    taken: list[Disposal] = []
+    wanted, cost, cost_local = quantity, ZERO, ZERO
+    for lot in lots:
+        if lot.quantity > wanted:
+            part = rounded(lot.cost * wanted / lot.quantity)
+            part_local = rounded(lot.cost_local * wanted / lot.quantity)
+            taken.append(Disposal(lot.lot_id, lot.acquired_at, wanted, part, part_local))
+            # The remainder of the division stays in the lot.
+            left = Lot(
+                lot.lot_id, lot.acquired_at, lot.quantity - wanted,
+                lot.cost_local - part_local, lot.cost - part, lot.unit_cost,
+            )  # fmt: skip
+            return taken, left, cost + part, cost_local + part_local
+        taken.append(Disposal(lot.lot_id, lot.acquired_at, lot.quantity, lot.cost, lot.cost_local))
+        wanted -= lot.quantity
+        cost += lot.cost
+        cost_local += lot.cost_local
+        if not wanted:
+            return taken, None, cost, cost_local
+    raise AssertionError("the lots add up to the holding, which holds enough")
+
+
+def _with_proceeds(
+    taken: list[Disposal], quantity: Decimal, proceeds: Decimal, proceeds_local: Decimal
+) -> tuple[Disposal, ...]:
+    """Spread the proceeds over the disposals by quantity; the last takes the remainder."""
+    if len(taken) == 1:
+        return (taken[0]._replace(proceeds=proceeds, proceeds_local=proceeds_local),)
+    left, left_local = proceeds, proceeds_local
+    disposals = []
+    for lot_id, acquired_at, units_taken, cost, cost_local, _, _ in taken[:-1]:
+        share = rounded(proceeds * units_taken / quantity)
+        share_local = rounded(proceeds_local * units_taken / quantity)
+        left -= share
+        left_local -= share_local
+        disposals.append(
+            Disposal(lot_id, acquired_at, units_taken, cost, cost_local, share, share_local)
+        )
+    disposals.append(taken[-1]._replace(proceeds=left, proceeds_local=left_local))
+    return tuple(disposals)

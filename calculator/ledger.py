@@ -1,0 +1,316 @@
+"""A ledger folds `book` over the journal of each holding, in booking order, whatever the order
+of arrival: rewind to the first entry affected, change it, book the rest again.
+
+`take` only journals. `settle` does the work that follows, in as many steps as it is given, so a
+caller may take a thousand transactions and rewind once. Between the two, and after a `settle`
+that ran out of steps, a holding says by its cursors how far its lots agree with its journal.
+"""
+
+from decimal import Decimal, localcontext
+from enum import StrEnum
+
+from calculator.booked import Booked
+from calculator.booking import book_in_context
+from calculator.holding import Holding, units
+from calculator.journal import Entry, Journal, MemoryJournal, Source
+from calculator.lot import Disposal
+from calculator.money import EXACT, rounded
+from calculator.portfolio import Portfolio
+from calculator.relief import ReliefMethod
+from calculator.transaction import Cancellation, Kind, Order, Transaction
+
+STEPS_PER_TURN = 500  # of one holding, before the next one that waits has its turn
+_ALL = 1 << 62
+
+
+class Taken(StrEnum):
+    """What became of an event at the door of the ledger."""
+
+    JOURNALLED = "journalled"
+    DUPLICATE = "duplicate"  # same version, same content: nothing changes
+    SUPERSEDED = "superseded"  # a higher version is known
+    CONFLICT = "conflict"  # same version, other content: the first to arrive stays
+
+
+class Ledger:
+    """The books of any number of portfolios over one journal."""
+
+    def __init__(
+        self,
+        journal: Journal | None = None,
+        default_method: ReliefMethod = ReliefMethod.FIFO,
+    ) -> None:
+        self.journal: Journal = MemoryJournal() if journal is None else journal
+        self.default_method = default_method
+        self.rewinds = 0  # since the ledger was made
+        self.taken_back = 0  # entries, by these rewinds
+        self._touched: dict[tuple[str, str], Holding] = {}
+        self._in_order: dict[tuple[str, str], list[Entry]] = {}
+        # By identity, so that a batch says one last word on each transaction.
+        self._changed: dict[tuple[str, str], Entry] = {}
+        self._steps = 0
+
+    def take(self, content: Transaction | Cancellation, source: Source | None = None) -> Taken:
+        """Journal one version of a transaction; whichever order versions come in, the highest
+        stands."""
+        known = self.journal.entry(content.portfolio_id, content.transaction_id)
+        if known is not None:
+            if content.version < known.content.version:
+                return Taken.SUPERSEDED
+            if content.version == known.content.version:
+                same = content == known.content
+                return Taken.DUPLICATE if same else Taken.CONFLICT
+            if isinstance(known.content, Transaction):
+                self._withdraw(known, known.content)
+        entry = Entry(content, source, is_new=known is None)
+        self.journal.put_entry(entry)
+        if isinstance(content, Transaction):
+            self._insert(entry, content)
+        else:
+            self._changed[content.portfolio_id, content.transaction_id] = entry
+        return Taken.JOURNALLED
+
+    def take_portfolio(self, portfolio: Portfolio) -> Taken:
+        """Put a portfolio record in force; what it changes is booked anew by `settle`."""
+        known = self.journal.portfolio(portfolio.portfolio_id)
+        if known is not None:
+            if portfolio.version < known.version:
+                return Taken.SUPERSEDED
+            if portfolio.version == known.version:
+                return Taken.DUPLICATE if portfolio == known else Taken.CONFLICT
+        before = self._terms(portfolio.portfolio_id)
+        self.journal.put_portfolio(portfolio)
+        if self._terms(portfolio.portfolio_id) != before:
+            self.journal.put_walk(portfolio.portfolio_id, "")
+        return Taken.JOURNALLED
+
+    def settle(self, steps: int | None = None) -> list[Entry]:
+        """Book what is outstanding and return the entries whose result is new or changed.
+
+        `steps` bounds the entries taken back or booked anew; None means all of them. What
+        arrived in order is always booked: it costs nothing but itself.
+        """
+        self._steps = _ALL if steps is None else steps
+        with localcontext(EXACT):
+            for key in list(self._touched):
+                # Asked for again: its portfolio's terms may have changed since.
+                self._settle_holding(self._holding(*key), self._in_order.pop(key, []))
+            self._walk()
+            self._go_on()
+        changed = list(self._changed.values())
+        self._changed.clear()
+        self._touched.clear()
+        return changed
+
+    # -- journalling
+
+    def _terms(self, portfolio_id: str) -> tuple[ReliefMethod, str | None]:
+        """Method and base currency in force."""
+        portfolio = self.journal.portfolio(portfolio_id)
+        if portfolio is None:
+            return self.default_method, None
+        return portfolio.cost_basis_method, portfolio.base_currency
+
+    def _holding(self, portfolio_id: str, security_id: str) -> Holding:
+        """The holding under the terms in force; it is settled before `settle` returns or its
+        cursors say what is missing."""
+        key = portfolio_id, security_id
+        holding = self._touched.get(key)
+        if holding is None:
+            holding = self.journal.holding(portfolio_id, security_id)
+        method, base_currency = self._terms(portfolio_id)
+        if holding is None:
+            holding = Holding(portfolio_id, security_id, method, base_currency)
+        elif holding.method is not method or holding.base_currency != base_currency:
+            self._start_anew(holding, method, base_currency)
+        self._touched[key] = holding
+        return holding
+
+    def _start_anew(
+        self, holding: Holding, method: ReliefMethod, base_currency: str | None
+    ) -> None:
+        for order in self.journal.replaced_orders(holding):
+            self._forget_replaced(holding, order)
+        holding.reset(method, base_currency)
+
+    def _insert(self, entry: Entry, transaction: Transaction) -> None:
+        holding = self._holding(transaction.portfolio_id, transaction.security_id)
+        order = transaction.order
+        holding.journalled += 1
+        self.journal.link(holding, order)
+        if holding.last is None or order > holding.last:
+            holding.last = order
+            if holding.is_settled:
+                key = holding.portfolio_id, holding.security_id
+                self._in_order.setdefault(key, []).append(entry)
+        else:
+            _rebook_from(holding, order)
+
+    def _withdraw(self, known: Entry, transaction: Transaction) -> None:
+        """Take an entry out of its holding's journal, because a higher version replaces it."""
+        holding = self._holding(transaction.portfolio_id, transaction.security_id)
+        order = transaction.order
+        holding.journalled -= 1
+        is_in_lots = (
+            known.outcome is not None
+            and (holding.booked_below is None or order < holding.booked_below)
+            # An earlier version that is still in the lots is the one to take back.
+            and self.journal.replaced(holding, order) is None
+        )
+        if is_in_lots:
+            self.journal.put_replaced(holding, known)
+        elif self.journal.replaced(holding, order) is None:
+            self.journal.unlink(holding, order)
+        _rebook_from(holding, order)
+
+    # -- settling
+
+    def _settle_holding(self, holding: Holding, in_order: list[Entry]) -> None:
+        if holding.is_settled:
+            for entry in in_order:
+                self._book(holding, entry)
+        else:
+            self._rebook(holding, min(self._steps, STEPS_PER_TURN))
+        self.journal.put_holding(holding)
+
+    def _walk(self) -> None:
+        """Meet the holdings of portfolios whose terms changed; meeting one starts it anew."""
+        for portfolio_id, after in list(self.journal.walks.items()):
+            while self._steps > 0:
+                securities = self.journal.securities(portfolio_id, after, min(self._steps, 100))
+                if not securities:
+                    self.journal.put_walk(portfolio_id, None)
+                    break
+                for security_id in securities:
+                    self._steps -= 1
+                    holding = self._holding(portfolio_id, security_id)
+                    if not holding.is_settled:
+                        self._settle_holding(holding, [])
+                after = securities[-1]
+                self.journal.put_walk(portfolio_id, after)
+
+    def _go_on(self) -> None:
+        """Give holdings that are not settled their turns, until all are or no step is left."""
+        while self.journal.unsettled and self._steps > 0:
+            key = next(iter(self.journal.unsettled))
+            del self.journal.unsettled[key]  # `put_holding` puts it back, behind the others
+            self._settle_holding(self._holding(*key), [])
+
+    def _rebook(self, holding: Holding, steps: int) -> None:
+        """Take back what must be booked anew, then book forward; stop after `steps`."""
+        end = self._steps - steps
+        if holding.rebook_from is not None and not self._take_back(holding, end):
+            return
+        assert holding.booked_below is not None
+        while self._steps > end:
+            orders = self.journal.orders_from(
+                holding, holding.booked_below, min(self._steps - end, STEPS_PER_TURN)
+            )
+            for order in orders:
+                self._steps -= 1
+                self._book(holding, self._entry_at(holding, order))
+                holding.booked_below = _after(order)
+            if not orders:
+                self._end_rebooking(holding)
+                return
+
+    def _take_back(self, holding: Holding, end: int) -> bool:
+        """Undo from the newest entry in the lots down to `rebook_from`; say whether it is done."""
+        first = holding.rebook_from
+        assert first is not None
+        if holding.booked_below is None:
+            self.rewinds += 1
+        look_up = 8  # places at a time; most rewinds are short
+        while self._steps > end:
+            look_up = min(2 * look_up, STEPS_PER_TURN, self._steps - end)
+            orders = self.journal.orders_below(holding, holding.booked_below, look_up)
+            for order in orders:
+                if order < first:
+                    break
+                self._steps -= 1
+                self._undo(holding, order)
+                holding.booked_below = order
+            else:
+                if orders:
+                    continue
+            if holding.booked_below is None or holding.booked_below > first:
+                holding.booked_below = first
+            holding.rebook_from = None
+            return True
+        return False
+
+    def _undo(self, holding: Holding, order: Order) -> None:
+        entry = self.journal.replaced(holding, order)
+        if entry is None:
+            entry = self._entry_at(holding, order)
+        else:
+            self._forget_replaced(holding, order)
+        if isinstance(entry.outcome, Booked):
+            assert isinstance(entry.content, Transaction)
+            holding.undo(entry.content, entry.outcome, lambda lost: self._unit_cost(holding, lost))
+        self.taken_back += 1
+
+    def _unit_cost(self, holding: Holding, disposal: Disposal) -> Decimal:
+        """The unit cost at opening of a lot that is no longer held, from the entry that opened
+        it, in the version that is in the lots."""
+        order = (disposal.acquired_at, int(Kind.INCREASE), disposal.lot_id)
+        opening = self.journal.replaced(holding, order) or self._entry_at(holding, order)
+        assert isinstance(opening.outcome, Booked)
+        assert isinstance(opening.content, Transaction)
+        return rounded(opening.outcome.net_cost / units(opening.content))
+
+    def _end_rebooking(self, holding: Holding) -> None:
+        holding.booked_below = None
+        newest = self.journal.orders_below(holding, None, 1)
+        holding.last = newest[0] if newest else None
+        end: Order | None = None
+        while not holding.last_transaction_date_is_known:
+            # Only where a re-booking ended without a booked entry: look for one before it.
+            end = self.journal.orders_below(holding, end, 1)[0]
+            if isinstance(self._entry_at(holding, end).outcome, Booked):
+                holding.last_transaction_date = end[0]
+                holding.last_transaction_date_is_known = True
+
+    def _entry_at(self, holding: Holding, order: Order) -> Entry:
+        entry = self.journal.entry(holding.portfolio_id, order[2])
+        assert entry is not None, "a place in the order has its entry"
+        return entry
+
+    def _forget_replaced(self, holding: Holding, order: Order) -> None:
+        self.journal.drop_replaced(holding, order)
+        if not self._stands_at(holding, order):
+            self.journal.unlink(holding, order)
+
+    def _stands_at(self, holding: Holding, order: Order) -> bool:
+        """Whether the entry of that identity still has this place."""
+        content = self._entry_at(holding, order).content
+        return (
+            isinstance(content, Transaction)
+            and content.security_id == holding.security_id
+            and content.order == order
+        )
+
+    def _book(self, holding: Holding, entry: Entry) -> None:
+        transaction = entry.content
+        assert isinstance(transaction, Transaction)
+        outcome = book_in_context(holding, holding.lots, transaction)
+        if isinstance(outcome, Booked):
+            holding.apply(transaction, outcome)
+        base_currency = holding.base_currency or transaction.trade_currency
+        if outcome != entry.outcome or base_currency != entry.base_currency:
+            entry.outcome, entry.base_currency = outcome, base_currency
+            self.journal.put_entry(entry)
+            self._changed[transaction.portfolio_id, transaction.transaction_id] = entry
+
+
+def _rebook_from(holding: Holding, order: Order) -> None:
+    """The lots must be taken back to `order`, unless they do not reach it."""
+    if holding.booked_below is not None and order >= holding.booked_below:
+        return
+    if holding.rebook_from is None or order < holding.rebook_from:
+        holding.rebook_from = order
+
+
+def _after(order: Order) -> Order:
+    """The lowest place above `order`: no id contains a zero byte."""
+    return (order[0], order[1], order[2] + "\0")

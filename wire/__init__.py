@@ -1,0 +1,1 @@
+"""The event formats, one decoder for every door, and the partitioner."""

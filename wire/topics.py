@@ -1,0 +1,32 @@
+"""The topics of the system: their names and how Kafka keeps them."""
+
+from dataclasses import dataclass, field
+
+KEPT_FOR_EVER = {"cleanup.policy": "delete", "retention.ms": "-1"}
+# Readers that were away for less than a week still meet the tombstones.
+COMPACTED = {"cleanup.policy": "compact", "delete.retention.ms": str(7 * 24 * 3600 * 1000)}
+# A sale over thousands of lots is one record.
+LARGE = {"max.message.bytes": str(32 * 1024 * 1024)}
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A topic; all have the same number of partitions, and partition p belongs to one lane."""
+
+    name: str
+    config: dict[str, str] = field(hash=False)
+
+
+RAW_TRANSACTIONS = Topic("raw_transactions", KEPT_FOR_EVER)
+FORWARDED = Topic("raw_transactions_forwarded", KEPT_FOR_EVER | LARGE)
+PORTFOLIOS = Topic("portfolios", KEPT_FOR_EVER)
+COMPLETED = Topic("raw_transactions_completed", KEPT_FOR_EVER | LARGE)
+POSITIONS = Topic("positions", COMPACTED)
+PORTFOLIOS_CURRENT = Topic("portfolios_current", COMPACTED)
+DEAD_LETTER = Topic("raw_transactions_dead_letter", KEPT_FOR_EVER | LARGE)
+APP_ID = "portfolio-books"
+CHANGELOG = Topic(f"{APP_ID}-state-changelog", COMPACTED | LARGE)
+
+INPUTS = (RAW_TRANSACTIONS, FORWARDED, PORTFOLIOS)
+RESULTS = (COMPLETED, POSITIONS, PORTFOLIOS_CURRENT, DEAD_LETTER)
+ALL = (*INPUTS, *RESULTS, CHANGELOG)
