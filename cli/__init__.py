@@ -1,0 +1,1 @@
+"""The `portfolio` command and the embedded servers behind it."""

@@ -1,0 +1,46 @@
+"""The `portfolio` command: a group whose commands are imported when they are called."""
+
+import importlib
+
+import click
+
+from cli.servers.errors import ServerError
+from cli.settings import SettingError, Settings
+
+# Where each command lives. Importing Faust or FastAPI for every `--json` would be felt.
+COMMANDS = {
+    "servers": "cli.servers.command:servers",
+}
+
+
+class Commands(click.Group):
+    """Imports a command by COMMANDS; turns our own errors into messages and exit codes."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name].partition(":")
+        command = getattr(importlib.import_module(module), name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except SettingError as error:
+            raise click.UsageError(str(error), ctx) from error
+        except ServerError as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.pass_context
+def main(context: click.Context) -> None:
+    """Tax lots from a stream of transactions.
+
+    Settings come from the environment and `.env`; `.env.example` lists them.
+    """
+    context.obj = Settings.from_environment()

@@ -1,0 +1,110 @@
+"""Apache Kafka's jars: a pinned list with checksums, fetched once and verified.
+
+`python -m cli.servers.jars` resolves the list anew, after a change of VERSION or ROOTS, and writes
+it with the checksums it found; look at the difference before you commit it.
+"""
+
+import hashlib
+import shutil
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from jgo.maven import MavenContext, PythonResolver
+
+from cli.servers.errors import ServerError
+
+VERSION = "4.3.1"
+ROOTS = (
+    f"org.apache.kafka:kafka_2.13:{VERSION}",
+    f"org.apache.kafka:kafka-clients:{VERSION}",  # unnamed, an older one would be picked
+    "org.apache.logging.log4j:log4j-slf4j-impl:2.25.1",
+)
+PINNED = Path(__file__).with_name("kafka-jars.sha256")
+FETCH_TIMEOUT_SECONDS = 60
+
+
+def class_path(cache: Path) -> list[Path]:
+    """The jars, from the cache or, the first time, from the network."""
+    pinned = _pinned()
+    # The list's own checksum names the folder: another list is another folder.
+    folder = cache / f"kafka-{VERSION}-{hashlib.sha256(PINNED.read_bytes()).hexdigest()[:12]}"
+    if not folder.exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=cache) as draft:
+            _fetch(pinned, Path(draft))
+            (Path(draft) / "jars").rename(folder)
+    return [folder / _file_name(coordinate) for coordinate in pinned]
+
+
+def _pinned() -> dict[str, str]:
+    """Checksum by coordinate."""
+    lines = [line.split() for line in PINNED.read_text().splitlines()]
+    return {coordinate: checksum for checksum, coordinate in lines}
+
+
+def _file_name(coordinate: str) -> str:
+    _, artifact, version = coordinate.split(":")
+    return f"{artifact}-{version}.jar"
+
+
+def _fetch(pinned: dict[str, str], draft: Path) -> None:
+    context = _context(draft)
+    (draft / "jars").mkdir()
+
+    def fetch(coordinate: str) -> None:
+        group, artifact, version = coordinate.split(":")
+        try:
+            jar = context.project(group, artifact).at_version(version).artifact().resolve()
+        except (OSError, RuntimeError) as error:  # jgo raises plain ones for an answer not 200
+            raise ServerError(
+                f"cannot fetch {coordinate}, which the embedded Kafka needs at its first start: "
+                f"{error}. Look at the network, or set KAFKA_BOOTSTRAP to a broker of yours"
+            ) from error
+        found = _checksum(jar)
+        if found != pinned[coordinate]:
+            raise ServerError(
+                f"{coordinate} was fetched with SHA-256 {found}, but {PINNED.name} says "
+                f"{pinned[coordinate]}: it is not used"
+            )
+        jar.rename(draft / "jars" / _file_name(coordinate))
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(fetch, pinned))
+
+
+def _context(repository: Path) -> MavenContext:
+    return MavenContext(
+        resolver=PythonResolver(),
+        repo_cache=repository / "repository",
+        local_repos=[],
+        timeout=FETCH_TIMEOUT_SECONDS,
+    )
+
+
+def _checksum(file: Path) -> str:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+def renew() -> None:
+    """Resolve ROOTS and write the list."""
+    draft = Path(tempfile.mkdtemp())
+    try:
+        context = _context(draft)
+        roots = [context.create_dependency(f"{root}:compile") for root in ROOTS]
+        inputs, transitive = context.resolver.resolve(roots)
+        wanted = [*inputs, *(d for d in transitive if d.scope in ("compile", "runtime"))]
+        lines = [
+            f"{_checksum(d.artifact.resolve())}  {d.groupId}:{d.artifactId}:{d.version}\n"
+            for d in sorted(wanted, key=lambda d: (d.groupId, d.artifactId))
+        ]
+        PINNED.write_text("".join(lines))
+        sys.stdout.write(f"{len(lines)} jars in {PINNED}\n")
+    finally:
+        shutil.rmtree(draft)
+
+
+if __name__ == "__main__":
+    renew()

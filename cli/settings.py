@@ -1,0 +1,103 @@
+"""What the environment and `.env` say, checked once, with errors that name the variable."""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+
+from calculator.relief import ReliefMethod
+
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+LOG_FORMATS = ("json", "text")
+_BOOTSTRAP = re.compile(r"[^\s,:/]+:\d{1,5}(,[^\s,:/]+:\d{1,5})*")
+
+
+class SettingError(ValueError):
+    """A variable breaks its rule; change it in the environment or in `.env`."""
+
+    def __init__(self, variable: str, rule: str, value: str) -> None:
+        super().__init__(f"{variable} must be {rule}, not {value!r}")
+        self.variable = variable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """One field for each environment variable, with the same name in lower case."""
+
+    data_dir: Path
+    kafka_bootstrap: str | None
+    database_url: str | None
+    partitions: int
+    api_host: str
+    api_port: int
+    worker_urls: tuple[str, ...]
+    default_cost_basis_method: ReliefMethod
+    log_level: str
+    log_format: str | None  # None: json on a pipe, readable on a terminal
+
+    @classmethod
+    def from_environment(
+        cls, environment: Mapping[str, str] | None = None, dotenv: Path = Path(".env")
+    ) -> "Settings":
+        """The environment wins over `.env`; an empty value counts as absent."""
+        given = os.environ if environment is None else environment
+        values = {name: value for name, value in dotenv_values(dotenv).items() if value}
+        values.update({name: value for name, value in given.items() if value})
+        return cls(
+            data_dir=Path(values.get("DATA_DIR", ".local")).expanduser().absolute(),
+            kafka_bootstrap=_bootstrap(values),
+            database_url=_url(values, "DATABASE_URL", ("postgresql", "postgres")),
+            partitions=_integer(values, "PARTITIONS", "8", 1024),
+            api_host=values.get("API_HOST", "127.0.0.1"),
+            api_port=_integer(values, "API_PORT", "8000", 65535),
+            worker_urls=_worker_urls(values),
+            default_cost_basis_method=ReliefMethod(
+                _one_of(values, "DEFAULT_COST_BASIS_METHOD", "FIFO", tuple(ReliefMethod))
+            ),
+            log_level=_one_of(values, "LOG_LEVEL", "INFO", LOG_LEVELS),
+            log_format=_one_of(values, "LOG_FORMAT", "", ("", *LOG_FORMATS)) or None,
+        )
+
+
+def _integer(values: Mapping[str, str], name: str, default: str, largest: int) -> int:
+    text = values.get(name, default)
+    if not re.fullmatch(r"[0-9]{1,9}", text, re.ASCII) or not 1 <= int(text) <= largest:
+        raise SettingError(name, f"a whole number from 1 to {largest}", text)
+    return int(text)
+
+
+def _one_of(values: Mapping[str, str], name: str, default: str, allowed: tuple[str, ...]) -> str:
+    text = values.get(name, default)
+    if text not in allowed:
+        raise SettingError(name, "one of " + ", ".join(filter(None, allowed)), text)
+    return text
+
+
+def _bootstrap(values: Mapping[str, str]) -> str | None:
+    text = values.get("KAFKA_BOOTSTRAP")
+    if text is not None and not _BOOTSTRAP.fullmatch(text):
+        raise SettingError("KAFKA_BOOTSTRAP", "host:port, or several with commas", text)
+    return text
+
+
+def _url(values: Mapping[str, str], name: str, schemes: tuple[str, ...]) -> str | None:
+    text = values.get(name)
+    if text is None:
+        return None
+    parts = urlsplit(text)
+    if parts.scheme not in schemes or not parts.netloc:
+        # The address may carry a password: name the scheme alone.
+        rule = f"an address that begins with {schemes[0]}:// and names a host"
+        raise SettingError(name, rule, parts.scheme + "://...")
+    return text
+
+
+def _worker_urls(values: Mapping[str, str]) -> tuple[str, ...]:
+    urls = [url.strip().rstrip("/") for url in values.get("WORKER_URLS", "").split(",")]
+    for url in filter(None, urls):
+        _url({"WORKER_URLS": url}, "WORKER_URLS", ("http", "https"))
+    return tuple(filter(None, urls))

@@ -1,0 +1,59 @@
+"""Servers that tests share: one Kafka and one PostgreSQL for the whole session."""
+
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import psycopg2
+import pytest
+
+from cli.servers import Connections, down, up
+from cli.settings import Settings
+
+LOCAL = Path(__file__).parents[1] / ".local"
+
+
+def empty_data_dir(name: str) -> Path:
+    """A new DATA_DIR of this test process, with the jars that were fetched once for all.
+
+    Not under pytest's tmp_path: the account that runs PostgreSQL for root cannot enter it.
+    """
+    folder = LOCAL / f"test-{os.getpid()}-{name}"
+    folder.mkdir(parents=True)
+    (LOCAL / "cache").mkdir(exist_ok=True)
+    (folder / "cache").symlink_to(LOCAL / "cache")
+    return folder
+
+
+def settings_of(data_dir: Path) -> Settings:
+    return Settings.from_environment({"DATA_DIR": str(data_dir)}, dotenv=Path(os.devnull))
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[Connections]:
+    """Both servers, empty at first; they end with the test process, however that ends."""
+    for folder in LOCAL.glob("test-*"):
+        if not psutil.pid_exists(int(folder.name.split("-")[1])):
+            shutil.rmtree(folder)
+    data_dir = empty_data_dir("session")
+    settings = settings_of(data_dir)
+    yield up(settings, bound=True)
+    down(settings)
+    shutil.rmtree(data_dir)
+
+
+@pytest.fixture
+def database_url(servers: Connections) -> Iterator[str]:
+    """The address of an empty database of this test alone."""
+    name = f"test_{uuid.uuid4().hex}"
+    admin = psycopg2.connect(servers.database_url)
+    admin.autocommit = True
+    with admin.cursor() as cursor:
+        cursor.execute(f"CREATE DATABASE {name}")
+    yield servers.database_url.rpartition("/")[0] + "/" + name
+    with admin.cursor() as cursor:
+        cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    admin.close()
