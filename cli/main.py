@@ -44,3 +44,7 @@ def main(context: click.Context) -> None:
     Settings come from the environment and `.env`; `.env.example` lists them.
     """
     context.obj = Settings.from_environment()
+
+
+if __name__ == "__main__":
+    main(prog_name="portfolio")

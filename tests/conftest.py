@@ -11,6 +11,7 @@ import psycopg2
 import pytest
 
 from cli.servers import Connections, down, up
+from cli.servers.processes import start_bound
 from cli.settings import Settings
 
 LOCAL = Path(__file__).parents[1] / ".local"
@@ -40,7 +41,7 @@ def servers() -> Iterator[Connections]:
             shutil.rmtree(folder)
     data_dir = empty_data_dir("session")
     settings = settings_of(data_dir)
-    yield up(settings, bound=True)
+    yield up(settings, start=start_bound)
     down(settings)
     shutil.rmtree(data_dir)
 

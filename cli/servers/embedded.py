@@ -4,7 +4,9 @@ Whoever starts or stops them holds a lock in DATA_DIR meanwhile, so that two at 
 """
 
 import fcntl
+import os
 import shutil
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +22,9 @@ from cli.settings import Settings
 START_TIMEOUT_SECONDS = 120.0
 EXTERNAL_TIMEOUT_SECONDS = 30.0
 FREE_BYTES_MIN = 512 * 1024 * 1024
+STOP_SIGNALS = {"kafka": kafka.STOP_SIGNALS, "postgres": postgres.STOP_SIGNALS}
+
+Start = Callable[[Command], Process]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +37,7 @@ class Connections:
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """The places under DATA_DIR that belong to the servers."""
+    """The places under DATA_DIR of what runs."""
 
     data_dir: Path
 
@@ -44,10 +49,6 @@ class Files:
     def ports(self) -> Path:
         return self.data_dir / "run" / "ports.json"
 
-    @property
-    def password(self) -> Path:
-        return self.data_dir / "run" / "postgres.password"
-
     def pid(self, name: str) -> Path:
         return self.data_dir / "run" / f"{name}.pid"
 
@@ -55,16 +56,17 @@ class Files:
         return self.data_dir / "logs" / f"{name}.log"
 
 
-def up(settings: Settings, *, bound: bool = False) -> Connections:
+def up(settings: Settings, *, start: Start = processes.start) -> Connections:
     """Start what is neither running nor somebody else's; return when both answer.
 
-    bound: what this call starts ends with the calling thread, however that ends.
+    start decides how long they live: `processes.start` until `down`, `processes.start_bound` as
+    long as the calling thread, `Supervisor.start` as long as the supervisor.
     """
     files = Files(settings.data_dir)
     if settings.kafka_bootstrap is None or settings.database_url is None:
-        _prepare(files)
-        with _lock(files):
-            _start(settings, files, bound)
+        prepare(files)
+        with locked(files):
+            _start_missing(settings, files, start)
     found = _addresses(settings, files)
     if settings.kafka_bootstrap is not None and not kafka.wait_until_answers(
         found.kafka_bootstrap, EXTERNAL_TIMEOUT_SECONDS
@@ -82,14 +84,24 @@ def down(settings: Settings) -> list[str]:
     files = Files(settings.data_dir)
     if not files.lock.exists():
         return []
-    with _lock(files):
-        return [name for name in ("kafka", "postgres") if _stop(files, name)]
+    with locked(files):
+        up_now = running(settings)
+        for name, process in up_now.items():
+            if process.bound_to not in (None, os.getpid()):
+                raise ServerError(
+                    f"the embedded {name} belongs to process {process.bound_to}, "
+                    "`portfolio up` or `portfolio run`, and ends with it: end that"
+                )
+        for name, process in up_now.items():
+            process.stop(STOP_SIGNALS[name])
+            files.pid(name).unlink(missing_ok=True)
+    return list(up_now)
 
 
 def running(settings: Settings) -> dict[str, Process]:
     """The embedded servers that run now, by name."""
     files = Files(settings.data_dir)
-    found = {name: processes.find(files.pid(name)) for name in ("kafka", "postgres")}
+    found = {name: processes.find(files.pid(name)) for name in STOP_SIGNALS}
     return {name: process for name, process in found.items() if process is not None}
 
 
@@ -98,22 +110,11 @@ def connections(settings: Settings) -> Connections:
     up_now = running(settings)
     for name, given in (("kafka", settings.kafka_bootstrap), ("postgres", settings.database_url)):
         if given is None and name not in up_now:
-            raise ServerError(
-                f"the embedded {name} is not running: start it, `portfolio servers up`"
-            )
+            raise ServerError(f"the embedded {name} is not running: `portfolio servers up`")
     return _addresses(settings, Files(settings.data_dir))
 
 
-def _addresses(settings: Settings, files: Files) -> Connections:
-    bootstrap, url = settings.kafka_bootstrap, settings.database_url
-    if bootstrap is None:
-        bootstrap = f"{LOOPBACK}:{ports.remembered(files.ports, 'kafka')}"
-    if url is None:
-        url = postgres.url(ports.remembered(files.ports, "postgres"), files.password)
-    return Connections(bootstrap, url)
-
-
-def _prepare(files: Files) -> None:
+def prepare(files: Files) -> None:
     """Make the folders, and say clearly where the disk does not let us."""
     try:
         for folder in (files.data_dir, files.lock.parent, files.log("any").parent):
@@ -121,9 +122,7 @@ def _prepare(files: Files) -> None:
         files.lock.touch()
         free = shutil.disk_usage(files.data_dir).free
     except OSError as error:
-        raise ServerError(
-            f"DATA_DIR {files.data_dir} cannot be written: {error.strerror}"
-        ) from error
+        raise ServerError(f"DATA_DIR {files.data_dir} cannot be written: {error}") from error
     if free < FREE_BYTES_MIN:
         raise ServerError(
             f"the disk of DATA_DIR {files.data_dir} has only {free // 2**20} MiB left, "
@@ -132,25 +131,39 @@ def _prepare(files: Files) -> None:
 
 
 @contextmanager
-def _lock(files: Files) -> Iterator[None]:
+def locked(files: Files) -> Iterator[None]:
+    """Wait for the lock of this DATA_DIR and hold it; it is free again when the holder dies."""
     with files.lock.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
-def _start(settings: Settings, files: Files, bound: bool) -> None:
+def _addresses(settings: Settings, files: Files) -> Connections:
+    bootstrap, url = settings.kafka_bootstrap, settings.database_url
+    if bootstrap is None:
+        bootstrap = f"{LOOPBACK}:{ports.remembered(files.ports, 'kafka')}"
+    if url is None:
+        url = postgres.url(ports.remembered(files.ports, "postgres"), files.data_dir / "postgres")
+    return Connections(bootstrap, url)
+
+
+def _start_missing(settings: Settings, files: Files, start: Start) -> None:
     """Start both before waiting for either: the broker takes longest to begin."""
-    begun: list[tuple[Command, Process, Callable[[], bool]]] = []
+    up_now = running(settings)
+    begun: list[tuple[Command, Process]] = []
     try:
-        if settings.kafka_bootstrap is None and processes.find(files.pid("kafka")) is None:
-            begun.append(_start_kafka(settings, files, bound))
-        if settings.database_url is None and processes.find(files.pid("postgres")) is None:
-            begun.append(_start_postgres(settings, files, bound))
-        for command, process, answers in begun:
-            _wait(command, process, answers)
+        if settings.kafka_bootstrap is None and "kafka" not in up_now:
+            command = _kafka(files)
+            begun.append((command, start(command)))
+        if settings.database_url is None and "postgres" not in up_now:
+            command = _postgres(files)
+            begun.append((command, start(command)))
+        found = _addresses(settings, files)
+        for command, process in begun:
+            _wait(command, process, found)
         if settings.database_url is None:
-            postgres.ensure_database(_addresses(settings, files).database_url)
-    except OSError as error:
+            postgres.ensure_database(found.database_url)
+    except (OSError, subprocess.TimeoutExpired) as error:
         _abandon(begun)
         raise ServerError(f"the embedded servers cannot start: {error}") from error
     except BaseException:
@@ -158,54 +171,39 @@ def _start(settings: Settings, files: Files, bound: bool) -> None:
         raise
 
 
-def _start_kafka(
-    settings: Settings, files: Files, bound: bool
-) -> tuple[Command, Process, Callable[[], bool]]:
-    where = kafka.place(settings.data_dir)
+def _kafka(files: Files) -> Command:
+    where = kafka.place(files.data_dir)
     port = ports.demand(files.ports, "kafka")
     kafka.initialise(where, port, ports.demand(files.ports, "kafka-controller"))
-    command = kafka.command(where, files.log("kafka"), files.pid("kafka"))
-    bootstrap = f"{LOOPBACK}:{port}"
-    return command, processes.start(command, bound=bound), lambda: kafka.answers(bootstrap)
+    return kafka.command(where, files.log("kafka"), files.pid("kafka"))
 
 
-def _start_postgres(
-    settings: Settings, files: Files, bound: bool
-) -> tuple[Command, Process, Callable[[], bool]]:
-    where = postgres.place(settings.data_dir)
-    postgres.clear_remains(where)
+def _postgres(files: Files) -> Command:
     port = ports.demand(files.ports, "postgres")
-    postgres.initialise(where, files.password)
-    command = postgres.command(where, port, files.log("postgres"), files.pid("postgres"))
-    server = postgres.url(port, files.password).rpartition("/")[0] + "/postgres"
-    return command, processes.start(command, bound=bound), lambda: postgres.answers(server)
+    where = postgres.place(files.data_dir)
+    postgres.initialise(where)
+    return postgres.command(where, port, files.log("postgres"), files.pid("postgres"))
 
 
-def _wait(command: Command, process: Process, answers: Callable[[], bool]) -> None:
+def _wait(command: Command, process: Process, found: Connections) -> None:
     deadline = time.monotonic() + START_TIMEOUT_SECONDS
-    while not answers():
-        if not process.is_running():
+    while not _answers(command.name, found):
+        ended = not process.is_running()
+        if ended or time.monotonic() > deadline:
+            what = "ended" if ended else f"does not answer after {START_TIMEOUT_SECONDS:.0f} s"
             raise ServerError(
-                f"the embedded {command.name} ended while starting; the end of {command.log}:\n"
+                f"the embedded {command.name} {what}; the end of {command.log}:\n"
                 + processes.tail(command.log)
-            )
-        if time.monotonic() > deadline:
-            raise ServerError(
-                f"the embedded {command.name} does not answer after {START_TIMEOUT_SECONDS:.0f} s; "
-                f"the end of {command.log}:\n" + processes.tail(command.log)
             )
         time.sleep(0.05)
 
 
-def _abandon(begun: list[tuple[Command, Process, Callable[[], bool]]]) -> None:
-    for command, process, _ in begun:
+def _answers(name: str, found: Connections) -> bool:
+    if name == "kafka":
+        return kafka.answers(found.kafka_bootstrap)
+    return postgres.answers(postgres.maintenance_url(found.database_url))
+
+
+def _abandon(begun: list[tuple[Command, Process]]) -> None:
+    for command, process in begun:
         process.stop(command.stop_signals)
-
-
-def _stop(files: Files, name: str) -> bool:
-    process = processes.find(files.pid(name))
-    if process is None:
-        return False
-    process.stop(kafka.STOP_SIGNALS if name == "kafka" else postgres.STOP_SIGNALS)
-    files.pid(name).unlink(missing_ok=True)
-    return True

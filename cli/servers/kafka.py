@@ -45,7 +45,7 @@ class Place:
 def place(data_dir: Path) -> Place:
     """Find Java and the jars."""
     home = data_dir / "kafka"
-    home.mkdir(exist_ok=True)
+    (home / "tmp").mkdir(parents=True, exist_ok=True)
     return Place(home, find_java(), jars.class_path(data_dir / "cache"))
 
 
@@ -154,7 +154,8 @@ def _java(where: Place, options: tuple[str, ...]) -> list[str]:
     return [
         str(where.java),
         *options,
-        "-Djava.awt.headless=true",
+        "-XX:-UsePerfData",  # with the next, nothing is written to /tmp
+        f"-Djava.io.tmpdir={where.home / 'tmp'}",
         f"-Dlog4j2.configurationFile={where.home / 'log4j2.properties'}",
         "-cp",
         os.pathsep.join(map(str, where.class_path)),

@@ -15,10 +15,11 @@ CANDIDATES = range(20_000, 30_000)
 
 def is_free(port: int, host: str = LOOPBACK) -> bool:
     """Whether a server could listen there now; connections that only linger do not count."""
-    with socket.socket() as probe:
+    family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    with socket.socket(family, kind) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((host, port))
+            probe.bind(address)
         except OSError:
             return False
     return True
@@ -40,8 +41,8 @@ def demand(file: Path, name: str) -> int:
     port = remembered(file, name)
     if not is_free(port):
         raise ServerError(
-            f"port {port} of the embedded {name} is taken by another program: end that program, "
-            f"or remove {file} to have new ports picked"
+            f"port {port}, which the embedded {name} used before, is taken by another program: "
+            f"end that program, or remove {file} to have new ports picked"
         )
     return port
 

@@ -14,7 +14,9 @@ import signal
 import subprocess
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -57,19 +59,19 @@ class Place:
 
 def place(data_dir: Path) -> Place:
     """Choose account and folders; root's server runs as somebody who is not root."""
-    account = _account() if os.geteuid() == 0 else None
+    account = _account(data_dir / "postgres" / "data") if os.geteuid() == 0 else None
     home = _home(data_dir, account)
     return Place(home, _binaries(home, account), account)
 
 
-def initialise(where: Place, password_file: Path) -> None:
+def initialise(where: Place) -> None:
     """Make the cluster unless it is there; a half-made one was never moved into place."""
     data = where.home / "data"
     if data.exists():
         return
     draft = where.home / "data.new"
     shutil.rmtree(draft, ignore_errors=True)
-    password = _password(password_file)
+    password = _password(where.home)
     with tempfile.NamedTemporaryFile("w", dir=where.home) as handed_over:
         handed_over.write(password)
         handed_over.flush()
@@ -99,24 +101,18 @@ def command(where: Place, port: int, log: Path, pid_file: Path) -> Command:
         account=where.account,
         stop_signals=STOP_SIGNALS,
         death_signal=signal.SIGQUIT,
+        before=partial(_clear_remains, data),
     )
 
 
-def clear_remains(where: Place) -> None:
-    """After a SIGKILL: end what is left of the dead server, and its claim on a recycled pid."""
-    data = where.home / "data"
-    remains = [process for process in psutil.process_iter() if _works_in(process, data)]
-    for process in remains:
-        process.send_signal(signal.SIGQUIT)
-    for process in psutil.wait_procs(remains, timeout=5)[1]:
-        process.kill()
-    psutil.wait_procs(remains, timeout=5)
-    (data / "postmaster.pid").unlink(missing_ok=True)
-
-
-def url(port: int, password_file: Path) -> str:
+def url(port: int, home: Path) -> str:
     """The address of the database, password included."""
-    return f"postgresql://{USER}:{_password(password_file)}@{LOOPBACK}:{port}/{DATABASE}"
+    return f"postgresql://{USER}:{_password(home)}@{LOOPBACK}:{port}/{DATABASE}"
+
+
+def maintenance_url(address: str) -> str:
+    """The database that is there from the start, in the same server."""
+    return address.rpartition("/")[0] + "/postgres"
 
 
 def answers(address: str) -> bool:
@@ -133,9 +129,19 @@ def answers(address: str) -> bool:
     return True
 
 
+def wait_until_answers(address: str, seconds: float) -> bool:
+    """Wait for a server that another program started."""
+    deadline = time.monotonic() + seconds
+    while not answers(address):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
+
+
 def ensure_database(address: str) -> None:
     """Create our database in a server that answers, unless it is there."""
-    connection = psycopg2.connect(address.rpartition("/")[0] + "/postgres", connect_timeout=5)
+    connection = psycopg2.connect(maintenance_url(address), connect_timeout=5)
     connection.autocommit = True
     try:
         with connection.cursor() as cursor:
@@ -146,7 +152,21 @@ def ensure_database(address: str) -> None:
         connection.close()
 
 
-def _account() -> tuple[int, int]:
+def _clear_remains(data: Path) -> None:
+    """After a SIGKILL: end what is left of the dead server, and its claim on a recycled pid."""
+    remains = [process for process in psutil.process_iter() if _works_in(process, data)]
+    for number in (signal.SIGQUIT, signal.SIGKILL):
+        for process in remains:
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(number)
+        _, remains = psutil.wait_procs(remains, timeout=5)
+    (data / "postmaster.pid").unlink(missing_ok=True)
+
+
+def _account(data: Path) -> tuple[int, int]:
+    if data.exists():
+        owner = data.stat()
+        return owner.st_uid, owner.st_gid
     for name in ACCOUNTS:
         try:
             entry = pwd.getpwnam(name)
@@ -222,7 +242,8 @@ def _run(where: Place, argv: list[str]) -> subprocess.CompletedProcess[str]:
     )
 
 
-def _password(file: Path) -> str:
+def _password(home: Path) -> str:
+    file = home / "password"
     if not file.exists():
         draft = file.with_suffix(".new")
         draft.touch(mode=0o600)
@@ -236,13 +257,3 @@ def _works_in(process: psutil.Process, data: Path) -> bool:
         return process.name() == "postgres" and Path(process.cwd()) == data
     except (psutil.AccessDenied, psutil.NoSuchProcess):
         return False
-
-
-def wait_until_answers(address: str, seconds: float) -> bool:
-    """Wait for a server that another program started."""
-    deadline = time.monotonic() + seconds
-    while not answers(address):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.1)
-    return True

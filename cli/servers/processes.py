@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,6 +30,7 @@ class Command:
     # Sent one after another until it ends, each with the seconds to wait for that.
     stop_signals: Sequence[tuple[signal.Signals, float]] = ((signal.SIGTERM, 10),)
     death_signal: signal.Signals = signal.SIGKILL  # where it is bound and its parent dies
+    before: Callable[[], None] | None = None  # run before each start
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,26 +44,44 @@ class Process:
     def is_running(self) -> bool:
         return launch.started_at(self.pid) == self.started
 
+    def status(self) -> int | None:
+        """How this child of ours ended (minus the signal, if one ended it); None: it has not."""
+        try:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+        except ChildProcessError:
+            return None if self.is_running() else 0
+        return os.waitstatus_to_exitcode(status) if pid else None
+
     def stop(self, stop_signals: Sequence[tuple[signal.Signals, float]]) -> None:
         """End it, kindly at first, with SIGKILL at last."""
         for number, seconds in (*stop_signals, (signal.SIGKILL, 10.0)):
             if not self.is_running():
+                self.status()  # or a child of ours would stay a zombie
                 return
             os.kill(self.pid, number)
             deadline = time.monotonic() + seconds
             while self.is_running() and time.monotonic() < deadline:
-                _reap(self.pid)
                 time.sleep(0.02)
         if self.is_running():
             raise ServerError(f"process {self.pid} does not end, even by SIGKILL")
 
 
-def start(command: Command, *, bound: bool) -> Process:
-    """Start it in its own session; bound: it ends when the calling thread does, however that ends.
+def start(command: Command) -> Process:
+    """Start it in its own session: it lives until it is stopped."""
+    return _start(command, bound=False)
 
-    The kernel watches the thread, not the process, so a bound process must be started by a thread
-    that outlives it.
+
+def start_bound(command: Command) -> Process:
+    """Start it in its own session: it ends when the calling thread does, however that ends.
+
+    The kernel watches the thread, not the process, so call this from a thread that outlives it.
     """
+    return _start(command, bound=True)
+
+
+def _start(command: Command, *, bound: bool) -> Process:
+    if command.before is not None:
+        command.before()
     command.log.parent.mkdir(parents=True, exist_ok=True)
     _rotate(command.log)
     order = {
@@ -108,11 +127,3 @@ def tail(log: Path, lines: int = 15) -> str:
 def _rotate(log: Path) -> None:
     if log.exists() and log.stat().st_size > LOG_BYTES_MAX:
         log.replace(log.with_suffix(log.suffix + ".1"))
-
-
-def _reap(pid: int) -> None:
-    """A child of ours that ended stays a zombie until somebody asks for its status."""
-    try:
-        os.waitpid(pid, os.WNOHANG)
-    except ChildProcessError:
-        return
