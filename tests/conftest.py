@@ -33,6 +33,14 @@ def settings_of(data_dir: Path) -> Settings:
     return Settings.from_environment({"DATA_DIR": str(data_dir)}, dotenv=Path(os.devnull))
 
 
+@pytest.fixture
+def data_dir() -> Iterator[Path]:
+    """An empty DATA_DIR of this test alone; the test stops what it starts there."""
+    folder = empty_data_dir(uuid.uuid4().hex)
+    yield folder
+    shutil.rmtree(folder)
+
+
 @pytest.fixture(scope="session")
 def servers() -> Iterator[Connections]:
     """Both servers, empty at first; they end with the test process, however that ends."""

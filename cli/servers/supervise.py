@@ -15,6 +15,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType, TracebackType
+from typing import Any
 
 from cli.servers import embedded, launch, processes
 from cli.servers.embedded import Files
@@ -52,14 +53,16 @@ class Supervisor:
             queue.SimpleQueue()
         )
         self._stopping = threading.Event()
+        self._ended = threading.Event()
         self._thread = threading.Thread(target=self._supervise, name="supervisor")
         self._interrupted = False
+        self._handlers: dict[int, Any] = {}
 
     def __enter__(self) -> "Supervisor":
         for number in ENDING:
             # What `nohup` ignores stays ignored.
             if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
-                signal.signal(number, self._interrupt)
+                self._handlers[number] = signal.signal(number, self._interrupt)
         self._thread.start()
         return self
 
@@ -72,8 +75,8 @@ class Supervisor:
         self._interrupted = True
         self._stopping.set()
         self._thread.join()
-        for number in ENDING:
-            signal.signal(number, signal.SIG_DFL)
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
 
     def start(self, command: Command) -> Process:
         """Start one and keep it running."""
@@ -92,7 +95,8 @@ class Supervisor:
     def wait(self) -> None:
         """Return when a signal asks for the end."""
         try:
-            self._thread.join()
+            # Not join: Python 3.11 takes a thread for ended when its join is interrupted.
+            self._ended.wait()
         except KeyboardInterrupt:
             return
         raise ServerError("the supervisor ended by itself; see its log")
@@ -105,12 +109,15 @@ class Supervisor:
 
     def _supervise(self) -> None:
         main = threading.main_thread()
-        while not self._stopping.wait(POLL_SECONDS) and main.is_alive():
-            while not self._orders.empty():
-                self._obey(*self._orders.get())
-            for child in self._children:
-                self._look_after(child)
-        self._stop()
+        try:
+            while not self._stopping.wait(POLL_SECONDS) and main.is_alive():
+                while not self._orders.empty():
+                    self._obey(*self._orders.get())
+                for child in self._children:
+                    self._look_after(child)
+            self._stop()
+        finally:
+            self._ended.set()
 
     def _obey(self, commands: Sequence[Command], started: Future[list[Process]]) -> None:
         group = self._children[-1].group + 1 if self._children else 0

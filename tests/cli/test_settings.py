@@ -1,0 +1,69 @@
+"""What a wrong variable says."""
+
+import os
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from calculator.relief import ReliefMethod
+from cli.main import main
+from cli.settings import SettingError, Settings
+
+NOWHERE = Path(os.devnull)
+
+
+def test_without_any_variable_everything_is_embedded_and_local() -> None:
+    settings = Settings.from_environment({}, NOWHERE)
+    assert settings.kafka_bootstrap is None
+    assert settings.database_url is None
+    assert settings.data_dir == Path.cwd() / ".local"
+    assert settings.partitions == 8
+    assert (settings.api_host, settings.api_port) == ("127.0.0.1", 8000)
+    assert settings.default_cost_basis_method is ReliefMethod.FIFO
+
+
+def test_the_environment_wins_over_the_file_and_empty_counts_as_absent(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_text(
+        "PARTITIONS=4\nAPI_PORT=9000\nDATABASE_URL=\nWORKER_URLS=http://a:1, http://b:2/\n"
+    )
+    settings = Settings.from_environment({"PARTITIONS": "2", "API_PORT": ""}, file)
+    assert (settings.partitions, settings.api_port) == (2, 9000)
+    assert settings.database_url is None
+    assert settings.worker_urls == ("http://a:1", "http://b:2")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("PARTITIONS", "0"),
+        ("PARTITIONS", "eight"),
+        ("PARTITIONS", "٨"),
+        ("API_PORT", "65536"),
+        ("KAFKA_BOOTSTRAP", "localhost"),
+        ("KAFKA_BOOTSTRAP", "kafka://localhost:9092"),
+        ("DATABASE_URL", "mysql://localhost/x"),
+        ("DATABASE_URL", "postgresql:///x"),
+        ("WORKER_URLS", "http://a:1,b:2"),
+        ("DEFAULT_COST_BASIS_METHOD", "fifo"),
+        ("LOG_LEVEL", "LOUD"),
+        ("LOG_FORMAT", "xml"),
+    ],
+)
+def test_a_value_that_breaks_its_rule_is_refused_by_name(variable: str, value: str) -> None:
+    with pytest.raises(SettingError, match=f"^{variable} must be "):
+        Settings.from_environment({variable: value}, NOWHERE)
+
+
+def test_a_password_is_not_repeated() -> None:
+    with pytest.raises(SettingError) as refused:
+        Settings.from_environment({"DATABASE_URL": "mysql://me:secret@host/x"}, NOWHERE)
+    assert "secret" not in str(refused.value)
+
+
+def test_the_command_ends_with_2_for_a_wrong_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PARTITIONS", "none")
+    result = CliRunner().invoke(main, ["servers", "down"])
+    assert result.exit_code == 2
+    assert "PARTITIONS must be a whole number from 1 to 1024, not 'none'" in result.output
