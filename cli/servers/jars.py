@@ -1,14 +1,18 @@
 """Apache Kafka's jars: a pinned list with checksums, fetched once and verified.
 
-`python -m cli.servers.jars` resolves the list anew, after a change of VERSION or ROOTS, and writes
-it with the checksums it found; look at the difference before you commit it.
+After a change of VERSION or ROOTS, `python -c 'from cli.servers import jars; jars.renew()'`
+resolves the list anew and writes it with the checksums it found; read the difference before you
+commit it.
 """
 
 import hashlib
-import shutil
-import sys
+import os
+import ssl
 import tempfile
+import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 from jgo.maven import MavenContext, PythonResolver
@@ -23,6 +27,8 @@ ROOTS = (
 )
 PINNED = Path(__file__).with_name("kafka-jars.sha256")
 FETCH_TIMEOUT_SECONDS = 60
+FETCH_ATTEMPTS = 3
+CERTIFICATE_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
 def class_path(cache: Path) -> list[Path]:
@@ -54,14 +60,7 @@ def _fetch(pinned: dict[str, str], draft: Path) -> None:
     (draft / "jars").mkdir()
 
     def fetch(coordinate: str) -> None:
-        group, artifact, version = coordinate.split(":")
-        try:
-            jar = context.project(group, artifact).at_version(version).artifact().resolve()
-        except (OSError, RuntimeError) as error:  # jgo raises plain ones for an answer not 200
-            raise ServerError(
-                f"cannot fetch {coordinate}, which the embedded Kafka needs at its first start: "
-                f"{error}. Look at the network, or set KAFKA_BOOTSTRAP to a broker of yours"
-            ) from error
+        jar = _download(context, coordinate)
         found = _checksum(jar)
         if found != pinned[coordinate]:
             raise ServerError(
@@ -70,8 +69,44 @@ def _fetch(pinned: dict[str, str], draft: Path) -> None:
             )
         jar.rename(draft / "jars" / _file_name(coordinate))
 
-    with ThreadPoolExecutor(4) as pool:
+    with _system_certificates(), ThreadPoolExecutor(4) as pool:
         list(pool.map(fetch, pinned))
+
+
+def _download(context: MavenContext, coordinate: str) -> Path:
+    group, artifact, version = coordinate.split(":")
+    jar = context.project(group, artifact).at_version(version).artifact()
+    for attempt in range(1, FETCH_ATTEMPTS + 1):
+        try:
+            return jar.resolve()
+        except (OSError, RuntimeError) as error:  # jgo raises a plain one for an answer not 200
+            if attempt == FETCH_ATTEMPTS:
+                raise ServerError(
+                    f"cannot fetch {coordinate}, which the embedded Kafka needs at its first "
+                    f"start: {error}. Look at the network, or set KAFKA_BOOTSTRAP to your own "
+                    "broker"
+                ) from error
+            if jar.cached_path is not None:
+                jar.cached_path.unlink(missing_ok=True)
+            time.sleep(attempt)
+    raise AssertionError("the last attempt returns or raises")
+
+
+@contextmanager
+def _system_certificates() -> Iterator[None]:
+    """Trust what the system trusts, where it says so.
+
+    jgo's client brings certificates of its own, which a network that inspects TLS is not among.
+    """
+    bundle = ssl.get_default_verify_paths().cafile
+    if not bundle or any(name in os.environ for name in CERTIFICATE_VARIABLES):
+        yield
+        return
+    os.environ[CERTIFICATE_VARIABLES[0]] = bundle
+    try:
+        yield
+    finally:
+        del os.environ[CERTIFICATE_VARIABLES[0]]
 
 
 def _context(repository: Path) -> MavenContext:
@@ -90,21 +125,13 @@ def _checksum(file: Path) -> str:
 
 def renew() -> None:
     """Resolve ROOTS and write the list."""
-    draft = Path(tempfile.mkdtemp())
-    try:
-        context = _context(draft)
-        roots = [context.create_dependency(f"{root}:compile") for root in ROOTS]
+    with _system_certificates(), tempfile.TemporaryDirectory() as draft:
+        context = _context(Path(draft))
+        roots = [context.create_dependency(root) for root in ROOTS]
         inputs, transitive = context.resolver.resolve(roots)
         wanted = [*inputs, *(d for d in transitive if d.scope in ("compile", "runtime"))]
         lines = [
             f"{_checksum(d.artifact.resolve())}  {d.groupId}:{d.artifactId}:{d.version}\n"
             for d in sorted(wanted, key=lambda d: (d.groupId, d.artifactId))
         ]
-        PINNED.write_text("".join(lines))
-        sys.stdout.write(f"{len(lines)} jars in {PINNED}\n")
-    finally:
-        shutil.rmtree(draft)
-
-
-if __name__ == "__main__":
-    renew()
+    PINNED.write_text("".join(lines))

@@ -1,0 +1,77 @@
+"""The processes that make the system, as commands to be kept running: workers, store, API."""
+
+import os
+import sys
+from dataclasses import replace
+from collections.abc import Mapping
+from pathlib import Path
+
+from cli.servers import Connections, ports
+from cli.servers.embedded import Files
+from cli.servers.errors import ServerError
+from cli.servers.processes import Command
+from cli.settings import Settings
+
+PROGRAM = (sys.executable, "-P", "-m", "cli.main")
+
+
+def worker_ports(settings: Settings, workers: int) -> list[int]:
+    """A free port for each worker, the same ones at every start."""
+    files = Files(settings.data_dir)
+    return [ports.demand(files.ports, f"worker-{number}") for number in range(1, workers + 1)]
+
+
+def demand_api_port(settings: Settings) -> None:
+    if not ports.is_free(settings.api_port, settings.api_host):
+        raise ServerError(
+            f"port {settings.api_port} of {settings.api_host} is taken by another program: "
+            "set API_PORT"
+        )
+
+
+def worker(settings: Settings, found: Connections, number: int, port: int) -> Command:
+    """The worker of that number, with a state folder of its own."""
+    folder = workers_dir(settings) / str(number)
+    arguments = ["worker", "--http-port", str(port), "--datadir", str(folder)]
+    return _command(settings, found, f"worker-{number}", arguments)
+
+
+def store(settings: Settings, found: Connections) -> Command:
+    return _command(settings, found, "store", ["store"])
+
+
+def api(settings: Settings, found: Connections, worker_urls: tuple[str, ...]) -> Command:
+    told = replace(settings, worker_urls=worker_urls)
+    return _command(told, found, "api", ["api"])
+
+
+def workers_dir(settings: Settings) -> Path:
+    """Where the workers that `up` starts keep their state."""
+    return settings.data_dir / "workers"
+
+
+def _command(settings: Settings, found: Connections, name: str, arguments: list[str]) -> Command:
+    files = Files(settings.data_dir)
+    return Command(
+        name=name,
+        argv=[*PROGRAM, *arguments],
+        log=files.log(name),
+        pid_file=files.pid(name),
+        environment={**os.environ, **environment(settings, found)},
+    )
+
+
+def environment(settings: Settings, found: Connections) -> Mapping[str, str]:
+    """These settings as the variables that a process reads them from."""
+    return {
+        "DATA_DIR": str(settings.data_dir),
+        "KAFKA_BOOTSTRAP": found.kafka_bootstrap,
+        "DATABASE_URL": found.database_url,
+        "PARTITIONS": str(settings.partitions),
+        "API_HOST": settings.api_host,
+        "API_PORT": str(settings.api_port),
+        "WORKER_URLS": ",".join(settings.worker_urls),
+        "DEFAULT_COST_BASIS_METHOD": settings.default_cost_basis_method.value,
+        "LOG_LEVEL": settings.log_level,
+        "LOG_FORMAT": settings.log_format or "",
+    }

@@ -1,0 +1,56 @@
+"""How commands print: tables for people, one JSON object for programs, the rest on stderr."""
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+from urllib.parse import urlsplit, urlunsplit
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+WIDTH_ON_A_PIPE = 200  # columns; what reads it need not fit a screen
+NUMERIC = ("quantity", "cost", "gain", "proceeds", "price", "lots", "amount", "net", "fee")
+
+
+def json_option(command: _Command) -> _Command:
+    """`--json`: what the command prints as one JSON object on stdout."""
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")(command)
+
+
+def print_json(value: object) -> None:
+    """One line; numbers of the books are texts in it already."""
+    click.echo(json.dumps(value, ensure_ascii=False))
+
+
+def console() -> Console:
+    """Where tables for people go."""
+    return Console(width=None if sys.stdout.isatty() else WIDTH_ON_A_PIPE, highlight=False)
+
+
+def messages() -> Console:
+    """Where remarks and progress go, so that stdout carries the answer alone."""
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
+    """A table whose cells are shown as they are; None is a blank."""
+    made = Table(title=title, title_justify="left", header_style="bold")
+    for column in columns:
+        is_number = any(word in column for word in NUMERIC)
+        made.add_column(column, justify="right" if is_number else "left", overflow="fold")
+    for row in rows:
+        # Text, not str: brackets in an id are no markup.
+        made.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+    return made
+
+
+def masked(url: str) -> str:
+    """The address without its password."""
+    parts = urlsplit(url)
+    if parts.password is None:
+        return url
+    return urlunsplit(parts._replace(netloc=parts.netloc.replace(f":{parts.password}@", ":***@")))
