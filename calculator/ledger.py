@@ -62,6 +62,8 @@ class Ledger:
                 return Taken.DUPLICATE if same else Taken.CONFLICT
             if isinstance(known.content, Transaction):
                 self._withdraw(known, known.content)
+            # A cancellation that is revived before anybody heard of it says nothing.
+            self._changed.pop((content.portfolio_id, content.transaction_id), None)
         entry = Entry(content, source, is_new=known is None)
         self.journal.put_entry(entry)
         if isinstance(content, Transaction):
@@ -170,6 +172,13 @@ class Ledger:
             for entry in in_order:
                 self._book(holding, entry)
         else:
+            if holding.booked_below is None:
+                self.rewinds += 1
+                if in_order:
+                    # They came in order, but then one came that did not: the lots end below them.
+                    first = in_order[0].content
+                    assert isinstance(first, Transaction)
+                    holding.booked_below = first.order
             self._rebook(holding, min(self._steps, STEPS_PER_TURN))
         self.journal.put_holding(holding)
 
@@ -218,8 +227,6 @@ class Ledger:
         """Undo from the newest entry in the lots down to `rebook_from`; say whether it is done."""
         first = holding.rebook_from
         assert first is not None
-        if holding.booked_below is None:
-            self.rewinds += 1
         look_up = 8  # places at a time; most rewinds are short
         while self._steps > end:
             look_up = min(2 * look_up, STEPS_PER_TURN, self._steps - end)
