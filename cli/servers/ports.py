@@ -41,7 +41,7 @@ def demand(file: Path, name: str) -> int:
     port = remembered(file, name)
     if not is_free(port):
         raise ServerError(
-            f"port {port}, which the embedded {name} used before, is taken by another program: "
+            f"port {port}, which {name} used before, is taken by another program: "
             f"end that program, or remove {file} to have new ports picked"
         )
     return port

@@ -164,7 +164,7 @@ def test_a_taken_port_is_named(data_dir: Path) -> None:
         port = other.getsockname()[1]
         (data_dir / "run" / "ports.json").write_text(json.dumps({"kafka": port}))
         said = complaint(portfolio(data_dir, "servers", "up"), status=1)
-    assert f"port {port}, which the embedded kafka used before, is taken" in said
+    assert f"port {port}, which kafka used before, is taken" in said
 
 
 def test_a_data_dir_that_cannot_be_written_is_named(data_dir: Path) -> None:
