@@ -35,7 +35,7 @@ from calculator.holding import Holding
 from calculator.journal import Entry, Journal, MemoryJournal, Source
 from calculator.ledger import Ledger, Taken
 from calculator.lot import POOL, Disposal, Lot
-from calculator.money import plain
+from calculator.money import EXACT, plain
 from calculator.open_lots import OpenLots
 from calculator.portfolio import Portfolio
 from calculator.rejection import Reason, Rejection, Status
@@ -43,6 +43,7 @@ from calculator.relief import ReliefMethod
 from calculator.transaction import Cancellation, Kind, Order, Transaction, TransactionType
 
 __all__ = [
+    "EXACT",
     "POOL",
     "Booked",
     "Cancellation",

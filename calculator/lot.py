@@ -5,6 +5,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
+from calculator.money import EXACT
+
 POOL = "POOL"  # lot_id of the one lot of an average-cost holding
 
 
@@ -19,7 +21,7 @@ class Lot:
     cost: Decimal  # base currency, at the rate of the acquisition
     unit_cost: Decimal  # base currency per unit when opened; zero where no method asks for it
     # A store keeps the lot's encoding here, so that a lot is encoded once in its life.
-    encoded: bytes | None = field(default=None, compare=False, repr=False)
+    encoded: object = field(default=None, compare=False, repr=False)
 
 
 class Disposal(NamedTuple):
@@ -36,9 +38,11 @@ class Disposal(NamedTuple):
     @property
     def realized_gain_loss(self) -> Decimal | None:
         """Base currency; a gain is positive."""
-        return None if self.proceeds is None else self.proceeds - self.cost
+        return None if self.proceeds is None else EXACT.subtract(self.proceeds, self.cost)
 
     @property
     def realized_gain_loss_local(self) -> Decimal | None:
         """Trade currency; a gain is positive."""
-        return None if self.proceeds_local is None else self.proceeds_local - self.cost_local
+        if self.proceeds_local is None:
+            return None
+        return EXACT.subtract(self.proceeds_local, self.cost_local)

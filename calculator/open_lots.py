@@ -35,6 +35,14 @@ class OpenLots:
         queue = reversed(self._queue) if self._method.newest_first else self._queue
         return (by_id[key[-1]] for key in queue)
 
+    def in_relief_order(self, lot_ids: Iterable[str]) -> list[Lot]:
+        """These lots alone, those relieved first first."""
+        return sorted(
+            (self._by_id[lot_id] for lot_id in lot_ids),
+            key=self._key,
+            reverse=self._method.newest_first,
+        )
+
     def get(self, lot_id: str) -> Lot | None:
         return self._by_id.get(lot_id)
 

@@ -1,0 +1,1 @@
+"""How events move: from Kafka through the booking step into tables, results and PostgreSQL."""

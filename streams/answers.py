@@ -1,0 +1,153 @@
+"""What the live tables say, as JSON, each answer from one snapshot of a partition."""
+
+import json
+from typing import Any
+
+from fastapi.responses import Response
+
+from calculator import Holding
+from streams import state
+from streams.journal import read_pages
+from streams.tables import Snapshot, read_prefix
+from wire.results import encode_lot, encode_position
+
+
+class Refusal(Exception):
+    """An answer that is none: unknown (404), or not to be had now (503)."""
+
+    def __init__(self, status: int, problem: str, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.problem = problem
+        self.detail = detail
+
+    def response(self) -> Response:
+        body = {
+            "type": f"urn:portfolio:problem:{self.problem}",
+            "title": self.problem.replace("-", " "),
+            "status": self.status,
+            "detail": self.detail,
+            "errors": [],
+        }
+        headers = {"Retry-After": "1"} if self.status == 503 else {}
+        return Response(json.dumps(body), self.status, headers, "application/problem+json")
+
+
+def positions(snapshot: Snapshot, partition: int, portfolio_id: str) -> bytes:
+    items = list(read_prefix(snapshot, state.portfolio_prefix(portfolio_id)))
+    if not items and not _is_known(snapshot, portfolio_id):
+        raise Refusal(404, "not-found", f"portfolio {portfolio_id} is not known")
+    record = _portfolio(snapshot, portfolio_id)
+    if record is not None and record.walk is not None:
+        raise _rebooking(portfolio_id)
+    encoded = [
+        _position(snapshot, portfolio_id, state.ids_of(key)[1], value) for key, value in items
+    ]
+    return b'{"positions":[%b],"as_of":%d,"through":%b}' % (
+        b",".join(encoded),
+        _progress(snapshot).as_of,
+        _through(snapshot, partition),
+    )
+
+
+def position(snapshot: Snapshot, partition: int, portfolio_id: str, security_id: str) -> bytes:
+    value = _holding_record(snapshot, portfolio_id, security_id)
+    encoded = _position(snapshot, portfolio_id, security_id, value)
+    return _with_through(encoded, snapshot, partition)
+
+
+def lots(snapshot: Snapshot, partition: int, portfolio_id: str, security_id: str) -> bytes:
+    value = _holding_record(snapshot, portfolio_id, security_id)
+    holding, as_of = _holding(snapshot, portfolio_id, security_id, value)
+    return b'{"lots":[%b],"as_of":%d,"through":%b}' % (
+        b",".join(map(encode_lot, holding.lots)),
+        as_of,
+        _through(snapshot, partition),
+    )
+
+
+def transaction(
+    snapshot: Snapshot, partition: int, portfolio_id: str, transaction_id: str
+) -> bytes:
+    value = snapshot.get(state.entry_key(portfolio_id, transaction_id))
+    if value is None:
+        raise Refusal(404, "not-found", f"transaction {transaction_id} is not known")
+    result: dict[str, Any] = json.loads(value)
+    if result["security_id"] is not None:
+        security_id = result["security_id"]
+        held = snapshot.get(state.holding_key(portfolio_id, security_id))
+        assert held is not None, "the holding of an entry exists"
+        _holding(snapshot, portfolio_id, security_id, held, with_lots=False)
+    return _with_through(value, snapshot, partition)
+
+
+def _progress(snapshot: Snapshot) -> state.Progress:
+    return state.decode_progress(snapshot.get(state.PROGRESS))
+
+
+def _through(snapshot: Snapshot, partition: int) -> bytes:
+    raw, forwarded, portfolios = _progress(snapshot).next_offsets
+    return (
+        b'{"partition":%d,"raw_transactions":%d,"raw_transactions_forwarded":%d,"portfolios":%d}'
+        % (partition, raw, forwarded, portfolios)
+    )
+
+
+def _with_through(json_object: bytes, snapshot: Snapshot, partition: int) -> bytes:
+    return b'%b,"through":%b}' % (json_object[:-1], _through(snapshot, partition))
+
+
+def _portfolio(snapshot: Snapshot, portfolio_id: str) -> state.PortfolioRecord | None:
+    value = snapshot.get(state.portfolio_key(portfolio_id))
+    return None if value is None else state.decode_portfolio_record(value)
+
+
+def _is_known(snapshot: Snapshot, portfolio_id: str) -> bool:
+    """Whether a record or any transaction, cancelled ones included, names the portfolio."""
+    if snapshot.get(state.portfolio_key(portfolio_id)) is not None:
+        return True
+    entries = read_prefix(snapshot, state.portfolio_prefix(portfolio_id, b"t"))
+    return next(entries, None) is not None
+
+
+def _holding_record(snapshot: Snapshot, portfolio_id: str, security_id: str) -> bytes:
+    value = snapshot.get(state.holding_key(portfolio_id, security_id))
+    if value is None:
+        raise Refusal(404, "not-found", f"{portfolio_id} holds no {security_id}")
+    return value
+
+
+def _holding(
+    snapshot: Snapshot,
+    portfolio_id: str,
+    security_id: str,
+    value: bytes,
+    *,
+    with_lots: bool = True,
+) -> tuple[Holding, int]:
+    """The holding and the as_of of its record, if it shows its whole journal under the terms in
+    force."""
+    stored = state.decode_holding(portfolio_id, security_id, value)
+    holding = stored.holding
+    record = _portfolio(snapshot, portfolio_id)
+    if record is not None:
+        terms = record.portfolio.cost_basis_method, record.portfolio.base_currency
+        if terms != (holding.method, holding.base_currency):
+            raise _rebooking(portfolio_id)
+    if not holding.is_settled:
+        raise _rebooking(portfolio_id)
+    if with_lots:
+        pages = read_pages(snapshot, portfolio_id, security_id) if stored.pages_end else {}
+        state.fill_lots(stored, [lot for lots in pages.values() for lot in lots])
+    return holding, stored.as_of
+
+
+def _position(snapshot: Snapshot, portfolio_id: str, security_id: str, value: bytes) -> bytes:
+    holding, as_of = _holding(snapshot, portfolio_id, security_id, value)
+    if not holding.journalled:
+        raise Refusal(404, "not-found", f"{portfolio_id} holds no {security_id}")
+    return encode_position(holding, as_of)
+
+
+def _rebooking(portfolio_id: str) -> Refusal:
+    return Refusal(503, "rebooking", f"holdings of {portfolio_id} are being re-booked")

@@ -1,0 +1,240 @@
+"""A lane: the batches of one partition, one after another, each in a fixed order of effects.
+
+    1 book         decode, take, rewind, replay; nothing leaves the process
+    2 transaction  results, positions, forwards, dead letters, changelog and progress, in Kafka
+    3 state        the same changes in RocksDB, with the offsets they have in the logs
+    4 ack          to Faust, for displays of the lag
+
+A crash before the end of 2 leaves nothing. Between 2 and 3 the next take-over reads the rest of
+the changelog. Whatever goes wrong ends the process: the books in memory have moved on, and only
+the log can say how far the batch came.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import msgspec
+import structlog
+
+from calculator import ReliefMethod, Source
+from streams import metrics, state
+from streams.log import Written
+from streams.step import (
+    SOURCE_OFFSET,
+    SOURCE_PARTITION,
+    SOURCE_TOPIC,
+    BookingStep,
+    Headers,
+    InputRecord,
+    Outcome,
+)
+from streams.tables import Table
+from streams.transport import Batch
+from wire.topics import FORWARDED, INPUTS, PORTFOLIOS
+
+log = structlog.get_logger(__name__)
+EXIT_LANE_FAILED = 70
+EXIT_STATE_NOT_AT_BATCH = 77
+STEPS_MAX = 5000  # entries re-booked a batch while nothing else waits
+STEPS_UNDER_LOAD = 1000  # and while records wait: take in first, book after
+_INDEX = {topic.name: index for index, topic in enumerate(INPUTS)}
+_FORWARDING_HEADERS = 3
+
+
+class DefaultMethodChanged(Exception):
+    """The books were begun with another DEFAULT_COST_BASIS_METHOD. Set it back: it is fixed at
+    the first start, because every portfolio without a record is booked by it."""
+
+
+class Log(Protocol):
+    """The durable, fenced log of a partition."""
+
+    def commit(self, outcome: Outcome, progress: bytes) -> Written: ...
+
+
+class Lane:
+    """The books of one partition while this process owns it. `handle` runs in one thread at a
+    time; `progress` is replaced, never changed, so any thread may read it."""
+
+    def __init__(
+        self,
+        partition: int,
+        partitions: int,
+        default_method: ReliefMethod,
+        table: Table,
+        transactions: Log,
+        lots_max: int,
+    ) -> None:
+        self.partition = partition
+        self.table = table
+        self.progress = state.decode_progress(table.get(state.PROGRESS))
+        if self.progress.default_method not in ("", default_method.value):
+            raise DefaultMethodChanged(
+                f"DEFAULT_COST_BASIS_METHOD is {default_method.value}, the books were begun "
+                f"with {self.progress.default_method}"
+            )
+        self._method = default_method
+        self._log = transactions
+        self._step = BookingStep(
+            table,
+            partition=partition,
+            partitions=partitions,
+            default_method=default_method,
+            lots_max=lots_max,
+        )
+        self.advanced = threading.Condition()  # notified when `progress` was replaced
+        metrics.CACHED_LOTS.labels(partition).set_function(lambda: self._step.journal.cached_lots)
+        metrics.UNSETTLED.labels(partition).set_function(lambda: self.unsettled)
+
+    @property
+    def has_work(self) -> bool:
+        """Whether a re-booking waits, so that `handle` is worth calling without a batch."""
+        return self._step.has_work
+
+    @property
+    def unsettled(self) -> int:
+        """Holdings and portfolios whose re-booking is not finished."""
+        return len(self._step.journal.unsettled) + len(self._step.journal.walks)
+
+    def handle(self, batches: Sequence[Batch], *, under_load: bool) -> None:
+        """Work off these batches as one. Ends the process on any failure."""
+        try:
+            self._handle(batches, STEPS_UNDER_LOAD if under_load else STEPS_MAX)
+        except BaseException as error:
+            log.critical(
+                "lane_failed", partition=self.partition, as_of=self.progress.as_of,
+                error=repr(error), exc_info=error,
+            )  # fmt: skip
+            if "corruption" in str(error).lower():
+                self.table.condemn()
+            os._exit(EXIT_LANE_FAILED)
+
+    def _handle(self, batches: Sequence[Batch], steps: int) -> None:
+        began = time.perf_counter()
+        next_offsets = self._next_offsets(batches)
+        records = [r for batch in batches for r in _input_records(batch)]
+        as_of = self.progress.as_of + 1
+        ledger = self._step.ledger
+        rewinds, taken_back = ledger.rewinds, ledger.taken_back
+        outcome = self._step.run(records, as_of, steps)
+        progress = self._progress_after(outcome, records, next_offsets, as_of)
+        encoded = state.encode_record(progress)
+        booked = time.perf_counter()
+        written = self._log.commit(outcome, encoded)
+        committed = time.perf_counter()
+        self.table.write(_state_records(outcome, encoded, written))
+        stored = time.perf_counter()
+        with self.advanced:
+            self.progress = progress
+            self.advanced.notify_all()
+        metrics.BATCH_SECONDS.labels("book").observe(booked - began)
+        metrics.BATCH_SECONDS.labels("transaction").observe(committed - booked)
+        metrics.BATCH_SECONDS.labels("state").observe(stored - committed)
+        metrics.REWINDS.inc(ledger.rewinds - rewinds)
+        metrics.TAKEN_BACK.inc(ledger.taken_back - taken_back)
+        self._report(outcome, len(records), stored - began)
+
+    def _next_offsets(self, batches: Sequence[Batch]) -> tuple[int, int, int]:
+        """The progress behind these batches, which must begin where the state ends."""
+        offsets = list(self.progress.next_offsets)
+        for batch in batches:
+            index = _INDEX[batch.topic]
+            if batch.before != offsets[index]:
+                log.critical(
+                    "state_not_at_batch", topic=batch.topic, partition=self.partition,
+                    state=offsets[index], batch=batch.before,
+                )  # fmt: skip
+                os._exit(EXIT_STATE_NOT_AT_BATCH)
+            offsets[index] = batch.after
+        raw, forwarded, portfolios = offsets
+        return raw, forwarded, portfolios
+
+    def _progress_after(
+        self,
+        outcome: Outcome,
+        records: Sequence[InputRecord],
+        next_offsets: tuple[int, int, int],
+        as_of: int,
+    ) -> state.Progress:
+        counts, before = outcome.counts, self.progress
+        read = sum(record.source.topic != PORTFOLIOS.name for record in records)
+        assert counts.total == read, "each record is in exactly one of the counts"
+        return msgspec.structs.replace(
+            before,
+            as_of=as_of,
+            default_method=self._method.value,
+            next_offsets=next_offsets,
+            read=before.read + read,
+            booked=before.booked + counts.booked,
+            duplicate=before.duplicate + counts.duplicate,
+            superseded=before.superseded + counts.superseded,
+            forwarded=before.forwarded + counts.forwarded,
+            dead=before.dead + counts.dead,
+        )
+
+    def _report(self, outcome: Outcome, records: int, seconds: float) -> None:
+        counts = outcome.counts
+        for name in ("booked", "duplicate", "superseded", "forwarded", "dead"):
+            metrics.EVENTS.labels(name).inc(getattr(counts, name))
+        metrics.RESULTS.inc(len(outcome.changes.results))
+        metrics.DEAD_LETTERS.inc(len(outcome.dead))
+        for record in outcome.dead:
+            headers = dict(record.headers)
+            log.warning(
+                "dead_letter", partition=self.partition,
+                portfolio=record.key and record.key.decode(errors="replace"),
+                offset=headers[SOURCE_OFFSET].decode(), errors=headers["errors"].decode(),
+            )  # fmt: skip
+        log.debug(
+            "batch", partition=self.partition, records=records, seconds=round(seconds, 4),
+            results=len(outcome.changes.results), offsets=self.progress.next_offsets,
+        )  # fmt: skip
+
+    def touch(self) -> None:
+        """Note that this state is in use, though no event comes."""
+        self.table.write([])
+
+    def close(self) -> None:
+        metrics.CACHED_LOTS.remove(self.partition)
+        metrics.UNSETTLED.remove(self.partition)
+        self.table.close()
+
+
+def _input_records(batch: Batch) -> list[InputRecord]:
+    topic, partition = batch.topic, batch.partition
+    records: Any = batch.value
+    if topic == FORWARDED.name:
+        return [_forwarded_record(topic, partition, record) for record in records]
+    return [
+        InputRecord(Source(topic, partition, r.offset), False, r.key, r.value, list(r.headers))
+        for r in records
+    ]
+
+
+def _forwarded_record(topic: str, partition: int, record: Any) -> InputRecord:
+    """A record as it was before the forwarding, which put three headers behind its own. One that
+    somebody else wrote to the topic speaks for itself."""
+    headers: Headers = list(record.headers)
+    ours = dict(headers[-_FORWARDING_HEADERS:])
+    try:
+        source = Source(
+            ours[SOURCE_TOPIC].decode(), int(ours[SOURCE_PARTITION]), int(ours[SOURCE_OFFSET])
+        )
+    except (AttributeError, KeyError, TypeError, ValueError):
+        source = Source(topic, partition, record.offset)
+        return InputRecord(source, True, record.key, record.value, headers)
+    return InputRecord(source, True, record.key, record.value, headers[:-_FORWARDING_HEADERS])
+
+
+def _state_records(
+    outcome: Outcome, progress: bytes, written: Written
+) -> list[tuple[bytes, bytes | None]]:
+    records = [*outcome.changes.changelog, *outcome.changes.local]
+    records.append((state.PROGRESS, progress))
+    records.append((state.CHANGELOG_READ, b"%d" % written.changelog))
+    if written.results is not None:
+        records.append((state.RESULTS_READ, b"%d" % written.results))
+    return records

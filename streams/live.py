@@ -1,0 +1,160 @@
+"""The worker's HTTP: answers from the live tables of the partitions it owns, and about itself.
+
+Each answer is read from one snapshot, so it shows the books after exactly the records `through`
+names. Whoever is not sure to own a partition, or has a holding that is being re-booked, answers
+503 and never an older, partial or default value.
+"""
+
+import asyncio
+import os
+import socket
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import structlog
+import uvicorn
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from streams import answers, metrics
+from streams.answers import Refusal
+from streams.lag import InputLag
+from streams.lane import Lane
+from wire.partitioner import partition_of
+from wire.topics import INPUTS
+
+if TYPE_CHECKING:
+    from streams.worker import WorkerApp
+
+log = structlog.get_logger(__name__)
+_POLL_SECONDS = 0.005
+_INDEX = {topic.name: index for index, topic in enumerate(INPUTS)}
+
+
+def start(app: "WorkerApp") -> None:
+    """Serve from a thread of its own, so that a busy lane's loop does not delay answers."""
+    settings = app.settings
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.http_host, settings.http_port))
+    except OSError as error:
+        log.critical("port_taken", url=settings.url, error=str(error))
+        raise SystemExit(2) from error
+    server = uvicorn.Server(
+        uvicorn.Config(create_api(app), log_config=None, access_log=False, lifespan="off")
+    )
+    threading.Thread(
+        target=server.run, kwargs={"sockets": [listener]}, name="http", daemon=True
+    ).start()
+
+
+def create_api(app: "WorkerApp") -> FastAPI:
+    api = FastAPI(title="Worker", docs_url=None, redoc_url=None, openapi_url=None)
+    _add_answers(api, app)
+    _add_applied(api, app)
+    _add_self(api, app)
+
+    @api.exception_handler(Refusal)
+    async def refused(request: Request, refusal: Refusal) -> Response:
+        return refusal.response()
+
+    return api
+
+
+def _lane_of(app: "WorkerApp", partition: int) -> Lane:
+    """The lane of a partition, if this process surely owns it at this moment."""
+    if not app.may_answer:
+        raise Refusal(503, "rebalancing", "the partitions are being assigned")
+    pump = app.pumps.get(partition)
+    if partition not in app.served or pump is None:
+        raise Refusal(503, "not-owner", f"partition {partition} is not served here")
+    return pump.lane
+
+
+def _answer(app: "WorkerApp", portfolio_id: str, read: Any, *ids: str) -> Response:
+    """What `read` finds in a snapshot, if the partition was ours before and after."""
+    partition = partition_of(portfolio_id, app.settings.partitions)
+    lane = _lane_of(app, partition)
+    try:
+        body = read(lane.table.snapshot(), partition, portfolio_id, *ids)
+    except Refusal:
+        _lane_of(app, partition)
+        raise
+    except Exception as error:
+        # A rebalance closes the table under a reader; anything else is ours to answer for.
+        if _lane_of(app, partition) is lane:
+            raise
+        raise Refusal(503, "rebalancing", "the partition moved") from error
+    if _lane_of(app, partition) is not lane:
+        raise Refusal(503, "rebalancing", "the partition moved")
+    return Response(body, media_type="application/json")
+
+
+def _add_answers(api: FastAPI, app: "WorkerApp") -> None:
+    @api.get("/portfolios/{portfolio_id}/positions")
+    async def positions(portfolio_id: str) -> Response:
+        return _answer(app, portfolio_id, answers.positions)
+
+    @api.get("/portfolios/{portfolio_id}/positions/{security_id}")
+    async def position(portfolio_id: str, security_id: str) -> Response:
+        return _answer(app, portfolio_id, answers.position, security_id)
+
+    @api.get("/portfolios/{portfolio_id}/positions/{security_id}/lots")
+    async def lots(portfolio_id: str, security_id: str) -> Response:
+        return _answer(app, portfolio_id, answers.lots, security_id)
+
+    @api.get("/portfolios/{portfolio_id}/transactions/{transaction_id}")
+    async def transaction(portfolio_id: str, transaction_id: str) -> Response:
+        return _answer(app, portfolio_id, answers.transaction, transaction_id)
+
+
+def _add_applied(api: FastAPI, app: "WorkerApp") -> None:
+    @api.get("/applied")
+    async def applied(topic: str, partition: int, offset: int, timeout: float) -> Response:
+        """200 once the record at `offset` is in the books, 202 after `timeout` seconds."""
+        index, until = _INDEX[topic], time.monotonic() + timeout
+        while _lane_of(app, partition).progress.next_offsets[index] <= offset:
+            if time.monotonic() > until:
+                return JSONResponse({"applied": False}, 202)
+            await asyncio.sleep(_POLL_SECONDS)
+        return JSONResponse({"applied": True})
+
+
+def _add_self(api: FastAPI, app: "WorkerApp") -> None:
+    lag = InputLag(app)
+
+    @api.get("/owners")
+    async def owners() -> dict[str, Any]:
+        return {"partitions": app.settings.partitions, "owners": app.owners()}
+
+    @api.get("/livez")
+    async def livez() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @api.get("/readyz")
+    async def readyz() -> Response:
+        is_ready = app.may_answer and app.has_joined
+        state = {"status": "ok" if is_ready else "joining", "partitions": sorted(app.served)}
+        return JSONResponse(state, 200 if is_ready else 503)
+
+    @api.get("/status")
+    def status() -> dict[str, Any]:
+        lanes = [pump.lane for pump in list(app.pumps.values())]
+        progress = [lane.progress for lane in lanes]
+        names = ("read", "booked", "duplicate", "superseded", "forwarded", "dead")
+        return {
+            "pid": os.getpid(),
+            "url": app.settings.url,
+            "partitions": sorted(app.served),
+            "inputs": {name: sum(getattr(p, name) for p in progress) for name in names},
+            "lag": lag.records(),
+            "unsettled": sum(lane.unsettled for lane in lanes),
+        }
+
+    @api.get("/metrics")
+    def prometheus() -> Response:
+        metrics.LAG.set(lag.records())
+        return Response(generate_latest(metrics.REGISTRY), media_type=CONTENT_TYPE_LATEST)

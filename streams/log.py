@@ -1,0 +1,124 @@
+"""The Kafka transaction of a batch: results, state changes and progress become visible together.
+
+Each partition has its own producer, and its transactional id is the partition's. Starting one
+fences the owner before: from then on the broker refuses everything that one still writes.
+"""
+
+from dataclasses import dataclass
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+
+from streams import state
+from streams.step import Headers, Outcome, OutputRecord
+from wire.topics import (
+    APP_ID,
+    CHANGELOG,
+    COMPLETED,
+    DEAD_LETTER,
+    FORWARDED,
+    PORTFOLIOS_CURRENT,
+    POSITIONS,
+)
+
+_FIRST: Headers = [
+    ("first", b"")
+]  # on the first result of a transaction: the store may insert it straight
+CALL_SECONDS_MAX = 60.0
+_POLL_EVERY = 2000  # records
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Offsets of the last records that a committed batch wrote; None where it wrote none."""
+
+    changelog: int
+    results: int | None
+
+
+class Delivered:
+    """The offset of one record, known once it is delivered."""
+
+    def __init__(self) -> None:
+        self.offset: int | None = None
+        self.error: KafkaError | None = None
+
+    def __call__(self, error: KafkaError | None, message: Message) -> None:
+        self.error = error
+        self.offset = message.offset()
+
+
+class TransactionLog:
+    """The log of one partition, as its only writer."""
+
+    def __init__(self, bootstrap: str, partition: int) -> None:
+        """Fence the writer before and abort what it left open. Blocks; raises KafkaException."""
+        self._partition = partition
+        self._producer = Producer(
+            {
+                "bootstrap.servers": bootstrap,
+                "transactional.id": f"{APP_ID}-{partition}",
+                "transaction.timeout.ms": 10_000,
+                "message.timeout.ms": 9_000,
+                "linger.ms": 5,
+                "batch.num.messages": 10_000,
+                "batch.size": 1 << 20,
+                "message.max.bytes": 32 << 20,
+                "queue.buffering.max.messages": 1_000_000,
+                "reconnect.backoff.max.ms": 1_000,
+                "log_level": 0,
+            }
+        )
+        self._producer.init_transactions(CALL_SECONDS_MAX)
+
+    def commit(self, outcome: Outcome, progress: bytes) -> Written:
+        """Write one batch in one transaction. Any exception means that the process must end: what
+        became of the batch is told by the log at the next take-over."""
+        producer, p = self._producer, self._partition
+        changes = outcome.changes
+        result, last = Delivered(), Delivered()
+        producer.begin_transaction()
+        for n, (key, value, is_first) in enumerate(changes.results, 1):
+            on_delivery = result if n == len(changes.results) else None
+            headers = _FIRST if is_first else None
+            producer.produce(
+                COMPLETED.name, value, key, p, headers=headers, on_delivery=on_delivery
+            )
+            if n % _POLL_EVERY == 0:
+                producer.poll(0)
+        for topic, records in (
+            (POSITIONS, changes.positions),
+            (PORTFOLIOS_CURRENT, changes.portfolios),
+            (CHANGELOG, changes.changelog),
+        ):
+            for record_key, record_value in records:
+                producer.produce(topic.name, record_value, record_key, p)
+            producer.poll(0)
+        for record in outcome.forwarded:
+            self._send_on(FORWARDED.name, record)
+        for record in outcome.dead:
+            self._send_on(DEAD_LETTER.name, record)
+        producer.produce(CHANGELOG.name, progress, state.PROGRESS, p, on_delivery=last)
+        self._finish()
+        assert last.error is None
+        assert last.offset is not None
+        assert result.error is None
+        assert (result.offset is not None) == bool(changes.results)
+        return Written(last.offset, result.offset)
+
+    def _send_on(self, topic: str, record: OutputRecord) -> None:
+        self._producer.produce(
+            topic, record.value, record.key, record.partition, headers=record.headers
+        )
+
+    def _finish(self) -> None:
+        """Repeats the same call on a passing error, never the batch."""
+        if self._producer.flush(CALL_SECONDS_MAX):
+            raise RuntimeError("records were not delivered in time")
+        while True:
+            try:
+                self._producer.commit_transaction(CALL_SECONDS_MAX)
+            except KafkaException as error:
+                if not error.args[0].retriable():
+                    raise
+            else:
+                return

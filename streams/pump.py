@@ -1,0 +1,85 @@
+"""One partition's queue and thread: batches that Faust delivers, worked off by a lane."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from streams.lane import Lane
+
+RECORDS_MAX = 4000  # of one Kafka transaction, but for a batch that is longer by itself
+QUEUE_BATCHES = 8
+IDLE_SECONDS = 0.2
+TOUCH_SECONDS = 600.0
+
+
+class Pump:
+    """Feeds a lane in its own thread, so that the waits of several lanes overlap."""
+
+    def __init__(self, lane: Lane, is_current: Callable[[Any], bool]) -> None:
+        self.lane = lane
+        self._is_current = is_current  # whether a batch was fetched since the last rebalance
+        self._queue: asyncio.Queue[Any] = asyncio.Queue(QUEUE_BATCHES)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"lane-{lane.partition}")
+        self.idle = asyncio.Event()
+        self.idle.set()
+        self._closing = False
+        self._touched_at = time.monotonic()
+        self._task = asyncio.create_task(self._run())
+
+    async def put(self, event: Any) -> None:
+        await self._queue.put(event)
+
+    async def _run(self) -> None:
+        while not self._closing:
+            events = await self._next_events()
+            has_something = bool(events) or self.lane.has_work
+            if self._closing or not has_something:
+                continue
+            self.idle.clear()
+            try:
+                await self._handle(events)
+                for event in events:
+                    event.ack()
+            finally:
+                self.idle.set()
+
+    async def _next_events(self) -> list[Any]:
+        """What waits, up to RECORDS_MAX; nothing when the lane has something else to do or to
+        look after. Batches fetched before a rebalance are void: the owner fetches them again."""
+        if self.lane.has_work and self._queue.empty():
+            return []
+        try:
+            events = [await asyncio.wait_for(self._queue.get(), IDLE_SECONDS)]
+        except TimeoutError:
+            await self._touch()
+            return []
+        count = len(events[0].value)
+        while count < RECORDS_MAX and not self._queue.empty():
+            events.append(self._queue.get_nowait())
+            count += len(events[-1].value)
+        return [event for event in events if self._is_current(event.message)]
+
+    async def _handle(self, events: Sequence[Any]) -> None:
+        loop = asyncio.get_running_loop()
+        batches = [event.message for event in events]
+        under_load = not self._queue.empty()
+        await loop.run_in_executor(
+            self._thread, lambda: self.lane.handle(batches, under_load=under_load)
+        )
+
+    async def _touch(self) -> None:
+        if time.monotonic() - self._touched_at > TOUCH_SECONDS:
+            self._touched_at = time.monotonic()
+            await asyncio.get_running_loop().run_in_executor(self._thread, self.lane.touch)
+
+    def stop(self) -> None:
+        """Begin nothing more; `idle` says when the running batch has ended."""
+        self._closing = True
+
+    def close(self) -> None:
+        self.stop()
+        self._task.cancel()
+        self._thread.shutdown(wait=True)
+        self.lane.close()

@@ -1,0 +1,35 @@
+"""What the worker and the store are told; the command line fills these in."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from calculator import ReliefMethod
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerSettings:
+    """One worker process."""
+
+    kafka_bootstrap: str
+    data_dir: Path  # of this worker alone
+    http_host: str
+    http_port: int
+    partitions: int
+    default_method: ReliefMethod
+    session_seconds: float = 10.0  # without a heartbeat, until the group takes the partitions away
+    cached_lots_max: int = 400_000  # open lots kept decoded, over all partitions
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.http_host}:{self.http_port}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreSettings:
+    """One store process."""
+
+    kafka_bootstrap: str
+    database_url: str
+    data_dir: Path  # Faust wants one; nothing of worth is kept there
+    partitions: int
+    session_seconds: float = 10.0

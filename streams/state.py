@@ -1,0 +1,250 @@
+"""The layout of a partition's state: keys that sort as needed, and what their values hold.
+
+    h portfolio security            holding: terms, totals, cursors, up to INLINE_MAX open lots
+    l portfolio security page       further open lots, PAGE_SIZE a page
+    t portfolio transaction         journal entry: the result JSON (wire.results)
+    o portfolio security order      place in the booking order, empty; local, rebuilt from t and x
+    x portfolio security order      earlier version of an entry whose effect is still in the lots
+    r portfolio security            the holding is not settled, empty
+    p portfolio                     portfolio record and how far its holdings were walked
+    !                               progress of the partition
+
+Local alone, with the `o` keys: how far changelog and results topic were read into the state.
+Parts of a key are separated by a zero byte, which no id contains, so all keys of one holding
+stand together and in order. Values are msgpack arrays that begin with LAYOUT.
+"""
+
+import struct
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import NamedTuple
+
+import msgspec
+
+from calculator import Holding, Lot, OpenLots, Order, Portfolio, ReliefMethod
+
+LAYOUT = 1
+PROGRESS = b"!"
+CHANGELOG_READ = b"!changelog"  # local: offset of the last changelog record in the state
+RESULTS_READ = b"!results"  # local: the same of the results topic
+WRITTEN_AT = b"!written"  # local: seconds since the epoch of the last write
+INLINE_MAX = 48
+PAGE_SIZE = 32
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+# Shifts every instant that Python can hold above zero, so that big-endian bytes sort by time.
+_SHIFT = 1 << 62
+_place = struct.Struct(">QB")
+
+
+class LayoutError(Exception):
+    """The state on disk has another layout. Remove the worker's data directory: the state is
+    rebuilt from the changelog and the results topic."""
+
+
+def holding_key(portfolio_id: str, security_id: str, kind: bytes = b"h") -> bytes:
+    return b"%b%b\0%b" % (kind, portfolio_id.encode(), security_id.encode())
+
+
+def portfolio_prefix(portfolio_id: str, kind: bytes = b"h") -> bytes:
+    return b"%b%b\0" % (kind, portfolio_id.encode())
+
+
+def entry_key(portfolio_id: str, transaction_id: str) -> bytes:
+    return b"t%b\0%b" % (portfolio_id.encode(), transaction_id.encode())
+
+
+def portfolio_key(portfolio_id: str) -> bytes:
+    return b"p" + portfolio_id.encode()
+
+
+def page_key(portfolio_id: str, security_id: str, page: int) -> bytes:
+    return b"%b\0%b" % (holding_key(portfolio_id, security_id, b"l"), page.to_bytes(4, "big"))
+
+
+def ids_of(key: bytes) -> tuple[str, str]:
+    """(portfolio_id, second id) of any key of two parts or more."""
+    portfolio_id, second = key[1:].split(b"\0", 2)[:2]
+    return portfolio_id.decode(), second.decode()
+
+
+def encode_order(order: Order) -> bytes:
+    moment, booking_class, transaction_id = order
+    since = (moment - _EPOCH) // _MICROSECOND
+    # The lowest order of all has class -1, which sorts below every real one.
+    return _place.pack(since + _SHIFT, booking_class + 1) + transaction_id.encode()
+
+
+def decode_order(place: bytes) -> Order:
+    since, booking_class = _place.unpack_from(place)
+    moment = _EPOCH + timedelta(microseconds=since - _SHIFT)
+    return moment, booking_class - 1, place[_place.size :].decode()
+
+
+class _HoldingRecord(msgspec.Struct, array_like=True):
+    layout: int
+    as_of: int
+    method: str
+    base_currency: str | None
+    trade_currency: str | None
+    quantity: Decimal
+    cost: Decimal
+    cost_local: Decimal
+    realized_gain_loss: Decimal
+    realized_gain_loss_local: Decimal
+    journalled: int
+    booked: int
+    increases: int
+    first_transaction_date: datetime | None
+    last_transaction_date: datetime | None
+    last: Order | None
+    rebook_from: Order | None
+    booked_below: Order | None
+    pages_end: int  # pages are numbered from 0; those that are empty do not exist
+    lots: list[msgspec.Raw]
+
+
+_LotRecord = tuple[str, datetime, Decimal, Decimal, Decimal, Decimal]
+_encode = msgspec.msgpack.Encoder().encode
+_decode_holding = msgspec.msgpack.Decoder(_HoldingRecord).decode
+_decode_lot = msgspec.msgpack.Decoder(_LotRecord).decode
+_decode_page = msgspec.msgpack.Decoder(list[msgspec.Raw]).decode
+_METHODS = {method.value: method for method in ReliefMethod}
+
+
+def encoded_lot(lot: Lot) -> msgspec.Raw:
+    """The lot's record, made once in the life of the lot."""
+    if lot.encoded is None:
+        record = _encode(
+            (lot.lot_id, lot.acquired_at, lot.quantity, lot.cost_local, lot.cost, lot.unit_cost)
+        )
+        object.__setattr__(lot, "encoded", msgspec.Raw(record))
+    assert isinstance(lot.encoded, msgspec.Raw)
+    return lot.encoded
+
+
+def decoded_lot(record: msgspec.Raw) -> Lot:
+    return Lot(*_decode_lot(record), msgspec.Raw(bytes(record)))
+
+
+def encode_page(lots: list[Lot]) -> bytes:
+    return _encode([encoded_lot(lot) for lot in lots])
+
+
+def decode_page(value: bytes) -> list[Lot]:
+    return [decoded_lot(record) for record in _decode_page(value)]
+
+
+def encode_holding(holding: Holding, as_of: int, pages_end: int, inline: list[Lot]) -> bytes:
+    return _encode(
+        (
+            LAYOUT,
+            as_of,
+            holding.method.value,
+            holding.base_currency,
+            holding.trade_currency,
+            holding.quantity,
+            holding.cost,
+            holding.cost_local,
+            holding.realized_gain_loss,
+            holding.realized_gain_loss_local,
+            holding.journalled,
+            holding.booked,
+            holding.increases,
+            holding.first_transaction_date,
+            holding.last_transaction_date,
+            holding.last,
+            holding.rebook_from,
+            holding.booked_below,
+            pages_end,
+            [encoded_lot(lot) for lot in inline],
+        )
+    )
+
+
+class StoredHolding(NamedTuple):
+    """A holding as it was read: its inline lots are in `inline`, its pages still to be read."""
+
+    holding: Holding
+    as_of: int
+    pages_end: int
+    inline: list[Lot]
+
+
+def decode_holding(portfolio_id: str, security_id: str, value: bytes) -> StoredHolding:
+    record = _decode_holding(value)
+    if record.layout != LAYOUT:
+        raise LayoutError(f"the holding has layout {record.layout}, this program reads {LAYOUT}")
+    holding = Holding(portfolio_id, security_id, _METHODS[record.method], record.base_currency)
+    holding.trade_currency = record.trade_currency
+    holding.quantity = record.quantity
+    holding.cost, holding.cost_local = record.cost, record.cost_local
+    holding.realized_gain_loss = record.realized_gain_loss
+    holding.realized_gain_loss_local = record.realized_gain_loss_local
+    holding.journalled, holding.booked = record.journalled, record.booked
+    holding.increases = record.increases
+    holding.first_transaction_date = record.first_transaction_date
+    holding.last_transaction_date = record.last_transaction_date
+    holding.last_transaction_date_is_known = (
+        record.booked == 0 or record.last_transaction_date is not None
+    )
+    holding.last = record.last
+    holding.rebook_from, holding.booked_below = record.rebook_from, record.booked_below
+    inline = [decoded_lot(lot) for lot in record.lots]
+    return StoredHolding(holding, record.as_of, record.pages_end, inline)
+
+
+def fill_lots(stored: StoredHolding, paged: list[Lot]) -> None:
+    """Give the holding its lots, inline and paged."""
+    stored.holding.lots = OpenLots(stored.holding.method, [*stored.inline, *paged])
+
+
+class PortfolioRecord(msgspec.Struct, array_like=True):
+    """A portfolio record in force. `walk` is the security up to which the portfolio's holdings
+    were met after its terms changed; None when all were."""
+
+    layout: int
+    as_of: int
+    portfolio: Portfolio
+    walk: str | None
+
+
+class Progress(msgspec.Struct, array_like=True):
+    """How far a partition is: everything below `next_offsets` is in the state."""
+
+    layout: int = LAYOUT
+    as_of: int = 0  # of the last batch
+    default_method: str = ""
+    next_offsets: tuple[int, int, int] = (0, 0, 0)  # of wire.topics.INPUTS, in that order
+    # Records of raw_transactions and raw_transactions_forwarded; `read` is the sum of the rest.
+    read: int = 0
+    booked: int = 0
+    duplicate: int = 0
+    superseded: int = 0
+    forwarded: int = 0
+    dead: int = 0
+    # Offset in the results topic from which results are entries of the journal; those before are
+    # of a life whose changelog was deleted.
+    results_since: int = 0
+
+
+encode_record = _encode
+_decode_portfolio = msgspec.msgpack.Decoder(PortfolioRecord).decode
+_decode_progress = msgspec.msgpack.Decoder(Progress).decode
+
+
+def decode_portfolio_record(value: bytes) -> PortfolioRecord:
+    record = _decode_portfolio(value)
+    if record.layout != LAYOUT:
+        raise LayoutError(f"the portfolio has layout {record.layout}, this program reads {LAYOUT}")
+    return record
+
+
+def decode_progress(value: bytes | None) -> Progress:
+    if value is None:
+        return Progress()
+    progress = _decode_progress(value)
+    if progress.layout != LAYOUT:
+        raise LayoutError(f"the state has layout {progress.layout}, this program reads {LAYOUT}")
+    return progress

@@ -1,0 +1,194 @@
+"""The booking step: records of one partition in, changes out. It knows no broker.
+
+It decodes, routes and takes every record, then lets the ledger settle: one rewind for each
+holding, however many late events a batch holds. No effect leaves the process.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from decimal import localcontext
+from typing import Any
+
+import msgspec
+from wire.portfolios import decode_portfolio
+
+from calculator import (
+    EXACT,
+    Cancellation,
+    Ledger,
+    Portfolio,
+    ReliefMethod,
+    Source,
+    Taken,
+    Transaction,
+)
+from streams.journal import Changes, Reader, StateJournal
+from wire.fields import FieldError, Malformed, errors_json
+from wire.partitioner import partition_of
+from wire.topics import PORTFOLIOS
+from wire.transactions import decode_transaction
+
+Headers = list[tuple[str, Any]]  # a value is bytes or None
+SOURCE_TOPIC, SOURCE_PARTITION, SOURCE_OFFSET = "source-topic", "source-partition", "source-offset"
+ERRORS = "errors"
+_CONFLICT = FieldError(
+    "version",
+    "version_must_be_higher_to_correct",
+    "this version is known with other content; a correction needs a higher one",
+)
+_FORWARDED_TWICE = FieldError(
+    "portfolio_id",
+    "forwarded_record_must_be_in_its_partition",
+    "the record was forwarded once and is in a wrong partition again",
+)
+
+
+class InputRecord(msgspec.Struct, frozen=True):
+    """One record of an input topic; `source` is where it was before any forwarding."""
+
+    source: Source
+    is_forwarded: bool
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+
+
+@dataclass(frozen=True, slots=True)
+class OutputRecord:
+    """A record to send on as it came, with headers that say where from."""
+
+    partition: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+
+
+@dataclass(slots=True)
+class Counts:
+    """What became of transactions; each record is in exactly one."""
+
+    booked: int = 0
+    duplicate: int = 0
+    superseded: int = 0
+    forwarded: int = 0
+    dead: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.booked + self.duplicate + self.superseded + self.forwarded + self.dead
+
+
+@dataclass(slots=True)
+class Outcome:
+    """Everything one batch does."""
+
+    changes: Changes
+    counts: Counts
+    dead: list[OutputRecord] = field(default_factory=list)
+    forwarded: list[OutputRecord] = field(default_factory=list)
+
+
+def source_headers(source: Source) -> Headers:
+    return [
+        (SOURCE_TOPIC, source.topic.encode()),
+        (SOURCE_PARTITION, b"%d" % source.partition),
+        (SOURCE_OFFSET, b"%d" % source.offset),
+    ]
+
+
+class BookingStep:
+    """The books of one partition. Plain calls, in one thread, one batch after another."""
+
+    def __init__(
+        self,
+        db: Reader,
+        *,
+        partition: int,
+        partitions: int,
+        default_method: ReliefMethod,
+        lots_max: int,
+    ) -> None:
+        self._partition = partition
+        self._partitions = partitions
+        self.journal = StateJournal(db, lots_max)
+        self.ledger = Ledger(self.journal, default_method)
+
+    @property
+    def has_work(self) -> bool:
+        """Whether re-bookings wait that need no further record."""
+        return bool(self.journal.unsettled or self.journal.walks)
+
+    def run(self, records: Sequence[InputRecord], as_of: int, steps: int) -> Outcome:
+        """Book a batch; `steps` bounds what is re-booked of longer histories meanwhile."""
+        outcome = Outcome(Changes(), Counts())
+        with localcontext(EXACT):
+            taken = [
+                (record, content)
+                for record in records
+                if (content := self._readable(record, outcome)) is not None
+            ]
+            self.journal.prefetch(
+                (content.portfolio_id, content.transaction_id)
+                for _, content in taken
+                if not isinstance(content, Portfolio)
+            )
+            for record, content in taken:
+                self._take(record, content, outcome)
+            changed = self.ledger.settle(steps)
+            outcome.changes = self.journal.collect(changed, as_of)
+        return outcome
+
+    def _readable(
+        self, record: InputRecord, outcome: Outcome
+    ) -> Transaction | Cancellation | Portfolio | None:
+        """The content of a record that belongs here; the others go their ways."""
+        is_portfolio = record.source.topic == PORTFOLIOS.name
+        content: Transaction | Cancellation | Portfolio | Malformed
+        if is_portfolio:
+            content = decode_portfolio(record.value)
+        else:
+            content = decode_transaction(record.value)
+        if isinstance(content, Malformed):
+            self._bury(record, content, outcome)
+            return None
+        partition = partition_of(content.portfolio_id, self._partitions)
+        if partition == self._partition:
+            return content
+        if record.is_forwarded:
+            self._bury(record, Malformed((_FORWARDED_TWICE,)), outcome)
+            return None
+        headers = source_headers(record.source)
+        # Behind the record's own headers, so that the last of a name is ours.
+        forwarded = OutputRecord(partition, record.key, record.value, record.headers + headers)
+        outcome.forwarded.append(forwarded)
+        if not is_portfolio:
+            outcome.counts.forwarded += 1
+        return None
+
+    def _take(
+        self,
+        record: InputRecord,
+        content: Transaction | Cancellation | Portfolio,
+        outcome: Outcome,
+    ) -> None:
+        if isinstance(content, Portfolio):
+            if self.ledger.take_portfolio(content) is Taken.CONFLICT:
+                self._bury(record, Malformed((_CONFLICT,)), outcome)
+            return
+        match self.ledger.take(content, record.source):
+            case Taken.JOURNALLED:
+                outcome.counts.booked += 1
+            case Taken.DUPLICATE:
+                outcome.counts.duplicate += 1
+            case Taken.SUPERSEDED:
+                outcome.counts.superseded += 1
+            case Taken.CONFLICT:
+                self._bury(record, Malformed((_CONFLICT,)), outcome)
+
+    def _bury(self, record: InputRecord, malformed: Malformed, outcome: Outcome) -> None:
+        headers = [*source_headers(record.source), (ERRORS, errors_json(malformed.errors))]
+        outcome.dead.append(
+            OutputRecord(self._partition, record.key, record.value, record.headers + headers)
+        )
+        if record.source.topic != PORTFOLIOS.name:
+            outcome.counts.dead += 1

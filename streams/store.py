@@ -1,0 +1,265 @@
+"""The store process: results, positions, portfolios and dead letters into PostgreSQL.
+
+Its own Faust app and consumer group, so that PostgreSQL may be slow or away without holding up
+the books. Rows and progress move in one PostgreSQL transaction, and work is resumed from that
+progress: exactly once, and an emptied database refills by itself.
+"""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NoReturn, cast
+
+import faust
+import mode
+import psycopg2
+import structlog
+import uvloop
+from faust.types.tuples import TP
+
+from streams import database, metrics, rows
+from streams.recovery import Application, application_options
+from streams.settings import StoreSettings
+from streams.topics import wait_for_broker
+from streams.transport import Batch, BatchConsumer, Positions
+from wire.topics import RESULTS
+
+log = structlog.get_logger(__name__)
+APP_ID = "portfolio-store"
+EXIT_STORE_FAILED = 70
+EXIT_NOT_QUIET = 71
+RECORDS_MAX = 8000  # of one PostgreSQL transaction, but for a batch that is longer by itself
+QUEUE_BATCHES = 32
+IDLE_SECONDS = 0.5
+RETRY_SECONDS = 0.5
+
+
+class StoreApp(Application):
+    """One writer over all partitions that the group gives to this process."""
+
+    def __init__(self, settings: StoreSettings) -> None:
+        super().__init__(
+            APP_ID,
+            **application_options(
+                broker=f"batches://{settings.kafka_bootstrap}",
+                store="memory://",
+                datadir=str(settings.data_dir),
+                topic_partitions=settings.partitions,
+                broker_session_timeout=settings.session_seconds,
+                agent_supervisor=mode.CrashingSupervisor,
+            ),
+        )
+        self.settings = settings
+        self.queue: asyncio.Queue[Any] = asyncio.Queue(QUEUE_BATCHES)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="writer")
+        self._connection: Any = None
+        self._progress: dict[TP, int] = {}
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._is_paused = True
+
+    # -- ownership
+
+    async def take_over(self, assigned: set[TP]) -> dict[TP, int]:
+        loop = asyncio.get_running_loop()
+        self._progress = await loop.run_in_executor(self._thread, self._read_progress, assigned)
+        log.info("took_over", partitions=len(assigned))
+        return dict(self._progress)
+
+    def serve(self, assigned: set[TP]) -> None:
+        self._is_paused = False
+
+    async def quiesce(self) -> None:
+        self._is_paused = True
+        try:
+            await asyncio.wait_for(self._idle.wait(), self.settings.session_seconds)
+        except TimeoutError:
+            log.critical("writer_did_not_end")
+            os._exit(EXIT_NOT_QUIET)
+
+    async def leave(self) -> None:
+        """Leave the group in good order and end the process."""
+        try:
+            await self.quiesce()
+            thread = self.consumer._thread
+            await asyncio.wait_for(thread.call_thread(thread._consumer.stop), 5)
+        except Exception as error:  # noqa: BLE001 - it ends here, said goodbye or not
+            log.warning("left_without_goodbye", error=repr(error))
+        os._exit(0)
+
+    # -- writing
+
+    async def write_for_ever(self) -> None:
+        """Write what is queued, several batches a transaction."""
+        while True:
+            events = await self._next_events()
+            if self._is_paused:
+                continue
+            self._idle.clear()
+            try:
+                if events:
+                    await self._in_thread(self._write, [event.message for event in events])
+                    for event in events:
+                        event.ack()
+                elif not await self._in_thread(self._look_after):
+                    await self._start_over()
+            except database.ProgressMoved:
+                await self._start_over()
+            except BaseException as error:
+                log.critical("store_failed", error=repr(error), exc_info=error)
+                os._exit(EXIT_STORE_FAILED)
+            finally:
+                self._idle.set()
+
+    async def _in_thread(self, call: Any, *arguments: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, call, *arguments)
+
+    async def _next_events(self) -> list[Any]:
+        try:
+            events = [await asyncio.wait_for(self.queue.get(), IDLE_SECONDS)]
+        except TimeoutError:
+            return []
+        count = len(events[0].value)
+        while count < RECORDS_MAX and not self.queue.empty():
+            events.append(self.queue.get_nowait())
+            count += len(events[-1].value)
+        return [event for event in events if event.message.epoch == self.consumer.epoch]
+
+    async def _start_over(self) -> None:
+        """The database is at another place than we left it: go there."""
+        assigned = set(self._progress)
+        self._progress = await self._in_thread(self._read_progress, assigned)
+        log.warning("progress_moved", progress=sum(self._progress.values()))
+        await self.consumer.seek_to(dict(self._progress))
+
+    # -- in the writer's thread
+
+    def _connected(self) -> Any:
+        """The connection, however long PostgreSQL and its tables take to be there."""
+        waited = 0
+        while self._connection is None:
+            try:
+                self._connection = database.connect(self.settings.database_url)
+            except psycopg2.Error as error:
+                if waited % 20 == 0:
+                    log.warning("waiting_for_postgresql", error=str(error).strip())
+                waited += 1
+                time.sleep(RETRY_SECONDS)
+        return self._connection
+
+    def _retried(self, call: Any) -> Any:
+        """The call's answer, repeated while PostgreSQL is away or not migrated yet."""
+        while True:
+            try:
+                return call(self._connected())
+            except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
+                log.warning("postgresql_lost", error=str(error).strip())
+            except psycopg2.errors.UndefinedTable as error:
+                log.warning("not_migrated", error=str(error).strip())
+                time.sleep(RETRY_SECONDS)
+            self._connection.close()
+            self._connection = None
+
+    def _read_progress(self, assigned: set[TP]) -> dict[TP, int]:
+        def read(connection: Any) -> database.Progress:
+            return database.read_progress(connection, _by_name(dict.fromkeys(assigned, 0)))
+
+        stored = self._retried(read)
+        return {tp: stored[tp.topic, tp.partition] for tp in assigned}
+
+    def _write(self, batches: Sequence[Batch]) -> None:
+        records = [
+            record
+            for batch in batches
+            for record in cast(Any, batch.value)
+            if record.offset >= self._progress[batch.tp]
+        ]
+        after = {batch.tp: max(batch.after, self._progress[batch.tp]) for batch in batches}
+        began = time.perf_counter()
+        self._move(rows.gather(records), after)
+        metrics.STORE_SECONDS.observe(time.perf_counter() - began)
+        metrics.STORED.inc(len(records))
+        log.debug("stored", records=len(records))
+
+    def _move(self, gathered: rows.Rows, after: dict[TP, int]) -> None:
+        """Write and move the progress; a commit whose answer was lost is found by its progress."""
+        before = {tp: self._progress[tp] for tp in after}
+
+        def write(connection: Any) -> None:
+            try:
+                database.write(
+                    connection, gathered, expected=_by_name(before), progress=_by_name(after)
+                )
+            except database.ProgressMoved as moved:
+                if moved.found != _by_name(after):
+                    raise
+
+        self._retried(write)
+        self._progress.update(after)
+
+    def _look_after(self) -> bool:
+        """While nothing comes: move behind trailing transaction markers, so that the lag reads 0.
+        False when the database is not where this process left it."""
+        if self._read_progress(set(self._progress)) != self._progress:
+            return False
+        behind = {
+            tp: place[1]
+            for tp, at in self._progress.items()
+            if (place := Positions.at.get(tp)) and place[0] <= at < place[1]
+        }
+        if behind and self.queue.empty():
+            self._move(rows.gather([]), behind)
+        return True
+
+
+def _by_name(offsets: dict[TP, int]) -> dict[tuple[str, int], int]:
+    return {(tp.topic, tp.partition): offset for tp, offset in offsets.items()}
+
+
+class _Worker(faust.Worker):
+    """Faust's process wrapper with our way of leaving."""
+
+    def install_signal_handlers(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._leave)
+
+    def _leave(self) -> None:
+        self._leaving = asyncio.ensure_future(self.app.leave())
+
+
+def create_app(settings: StoreSettings) -> StoreApp:
+    """The Faust app with its agent; nothing runs yet."""
+    app = StoreApp(settings)
+    Positions.compacted.update(
+        topic.name for topic in RESULTS if topic.config["cleanup.policy"] == "compact"
+    )
+    results = app.topic(
+        *(topic.name for topic in RESULTS),
+        key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw",
+    )  # fmt: skip
+
+    @app.agent(results)
+    async def store(stream: Any) -> None:
+        async for event in stream.noack().events():
+            await app.queue.put(event)
+
+    @app.task  # type: ignore[untyped-decorator]
+    async def write() -> None:
+        await app.write_for_ever()
+
+    return app
+
+
+def run(settings: StoreSettings) -> NoReturn:
+    """Run a store until it is told to stop. Waits for Kafka and PostgreSQL."""
+    wait_for_broker(settings.kafka_bootstrap)
+    uvloop.install()
+    BatchConsumer.batch_records_max = 4000
+    _Worker(
+        create_app(settings), loglevel="warn", redirect_stdouts=False, override_logging=False
+    ).execute_from_commandline()
+    raise AssertionError("the process ends by leaving")

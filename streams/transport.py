@@ -1,0 +1,303 @@
+"""Faust's transport in batches: whole fetches go to the agents, and no record is passed over.
+
+Faust 0.15 moves one record at a time (some 100 us each) and loses records in rebalances. This
+transport keeps of it the group membership, the assignor and the agents, and replaces what lies
+between the fetch and the agent:
+
+* an event is the list of records of one fetch of one partition, as a `Batch`;
+* each batch says at which offset the consumer stood before and after its fetch, taken inside the
+  fetch itself. A lane requires that one starts where the one before ended, so a reset, a truncated
+  log or a fetch across a seek cannot pass unnoticed. Offsets themselves have legal holes;
+* nothing is fetched between a revocation and the application's own seek;
+* consumers read committed records only.
+
+URL scheme `batches://`, registered by importing this module.
+"""
+
+import asyncio
+import os
+import time
+from collections import defaultdict, deque
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar
+
+import structlog
+from aiokafka.consumer import consumer as aiokafka_consumer
+from aiokafka.consumer import fetcher, group_coordinator
+from faust.transport import drivers
+from faust.transport.consumer import ensure_TP
+from faust.transport.drivers import aiokafka as driver
+from faust.types.tuples import TP, ConsumerMessage
+
+log = structlog.get_logger(__name__)
+EXIT_LOG_HOLE = 72
+COMMIT_SECONDS_MAX = 2.0
+
+
+class Batch(ConsumerMessage):  # type: ignore[misc]
+    """The records of one fetch (`value`), as the message of one Faust event."""
+
+    __slots__ = ("after", "before", "epoch")
+    before: int  # position of the consumer before the fetch
+    after: int  # and behind it
+    epoch: int  # of the consumer; a batch of an earlier one is void
+
+
+def stop_on_hole(why: str) -> None:
+    """The log is not what the state was built on. Nothing was committed; a restart is safe and
+    stops here again until the log or the state is restored."""
+    log.critical("log_hole", why=why)
+    os._exit(EXIT_LOG_HOLE)
+
+
+class Positions:
+    """Where the consumer of each partition stands, moved by fetches and by our own seeks only.
+
+    The first number is the end of what was delivered last, the second the position now; they
+    differ after a fetch that held nothing but transaction markers.
+    """
+
+    at: ClassVar[dict[Any, list[int]]] = {}
+    compacted: ClassVar[set[str]] = set()  # topics whose logs have holes by design
+
+
+class _Span(list[Any]):
+    """Records of one fetch with the positions around it."""
+
+    before: int
+    after: int
+
+
+class _StrictRecords(fetcher.PartitionRecords):  # type: ignore[misc]
+    """Finds what is missing in the middle of a log that is never compacted: there each record
+    batch, those of markers and aborted transactions included, starts where the last one ended."""
+
+    def _unpack_records(self) -> Any:
+        if self._tp.topic in Positions.compacted:
+            return super()._unpack_records()
+        batches, me = self._records, self
+
+        class Watched:
+            has_next = batches.has_next
+
+            @staticmethod
+            def next_batch() -> Any:
+                batch = batches.next_batch()
+                if batch.base_offset > me.next_fetch_offset:
+                    stop_on_hole(
+                        f"{me._tp}: after {me.next_fetch_offset} comes {batch.base_offset}"
+                    )
+                return batch
+
+        self._records = Watched
+        return super()._unpack_records()
+
+
+class _SpanningResult(fetcher.FetchResult):  # type: ignore[misc]
+    """Notes the positions where they move. Read from outside they would hide what matters: a
+    fetch of markers alone moves them and returns nothing, and a reset moves them unasked."""
+
+    def getall(self, max_records: int | None = None) -> Sequence[Any]:
+        if not self.check_assignment(self._topic_partition) or not self.has_more():
+            return []
+        tp, before = self._topic_partition, self._partition_records.next_fetch_offset
+        at = Positions.at.get(tp)
+        if at is None or at[1] != before:
+            stop_on_hole(f"{tp}: the position moved by itself from {at and at[1]} to {before}")
+            raise AssertionError
+        records = _Span(super().getall(max_records))
+        at[1] = self._assignment.state_value(tp).position
+        if records:
+            records.before, records.after = at
+            at[0] = at[1]
+        return records
+
+
+fetcher.FetchResult, fetcher.PartitionRecords = _SpanningResult, _StrictRecords
+
+
+class _ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        # Faust asks for it only with its own transactions, which are not used here.
+        consumer._isolation_level = "read_committed"
+        return consumer
+
+    async def _seek_wait(self, consumer: Any, partitions: dict[Any, int]) -> None:
+        for tp, offset in partitions.items():
+            # No await between the two: the note and the position move together.
+            Positions.at[tp] = [offset, offset]
+            consumer.seek(tp, offset)
+
+
+class _HeartbeatingCoordinator(group_coordinator.GroupCoordinator):  # type: ignore[misc]
+    """Notes when the group last confirmed this member."""
+
+    async def _do_heartbeat(self) -> Any:
+        confirmed = await super()._do_heartbeat()
+        if confirmed:
+            Heartbeat.confirmed_at = time.monotonic()
+        return confirmed
+
+
+class Heartbeat:
+    """When the broker last confirmed that this process is a member of its group."""
+
+    confirmed_at: ClassVar[float] = 0.0
+
+
+aiokafka_consumer.GroupCoordinator = _HeartbeatingCoordinator
+
+
+class BatchConsumer(driver.Consumer):  # type: ignore[misc]
+    """Delivers batches and keeps account of them; see the module."""
+
+    batch_records_max = 2000
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        self.epoch = 0  # one higher at every revocation and every seek
+        # Per partition: (last offset, position behind) of batches delivered and not yet acked.
+        self._in_flight: dict[TP, deque[tuple[int, int]]] = defaultdict(deque)
+        self._next: dict[TP, int] = {}  # position that the next batch must start from
+        self._fetching: frozenset[TP] = frozenset()
+        super().__init__(*args, **options)
+
+    def _new_consumer_thread(self) -> Any:
+        return _ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    async def _getmany(self, active_partitions: Any, timeout: float) -> Any:
+        if active_partitions is not None:
+            changelogs = self.app.tables.changelog_topics
+            # A snapshot: Faust's set is live, and an emptied one would mean "all".
+            wanted = () if self.app.rebalancing else active_partitions
+            self._fetching = frozenset(tp for tp in wanted if tp.topic not in changelogs)
+            if not self._fetching:
+                await asyncio.sleep(0.02)
+                return {}
+            active_partitions = self._fetching
+        return await super()._getmany(active_partitions, timeout)
+
+    async def perform_seek(self) -> None:
+        raise RuntimeError("positions belong to the application, not to the group's offsets")
+
+    async def seek_to(self, positions: dict[TP, int]) -> None:
+        """Go to these offsets and make everything fetched before void."""
+        self.epoch += 1
+        for tp in list(self._in_flight):
+            self._forget(tp)
+        # Noted before the seek: what a fetch in the air has moved is put back to here.
+        self._next.update(positions)
+        await self.seek_wait(positions)
+        for tp, offset in positions.items():
+            self._read_offset[tp] = offset
+            self._committed_offset[tp] = offset or None
+
+    def _forget(self, tp: TP) -> None:
+        self._in_flight.pop(tp, None)
+        self._next.pop(tp, None)
+        self._acked[tp].clear()
+        self._acked_index[tp].clear()
+
+    async def _drain_messages(self, fetcher_service: Any) -> None:
+        while not (self._stopped.is_set() or fetcher_service._stopped.is_set()):
+            await asyncio.sleep(0)
+            epoch = self.epoch
+            records, _ = await self._wait_next_records(0.25)
+            if epoch != self.epoch:
+                await self._put_back(records or ())
+                continue
+            if records is None or self.should_stop:
+                continue
+            if not self.flow_active:
+                await asyncio.sleep(0.02)
+                continue
+            for tp, fetched in records.items():
+                if not self.flow_active or epoch != self.epoch:
+                    break
+                if tp in self._fetching or tp in self._buffered_partitions:
+                    self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
+                    await self._deliver(ensure_TP(tp), fetched, epoch)
+
+    async def _put_back(self, fetched: Iterable[Any]) -> None:
+        """A seek or a revocation came in the middle of a fetch: its records are void, and it may
+        have moved the position that the seek had set."""
+        back = {tp: self._next[tp] for tp in map(ensure_TP, fetched) if tp in self._next}
+        if back:
+            log.info("fetch_across_seek", partitions=len(back))
+            await self.seek_wait(back)
+
+    async def _deliver(self, tp: TP, records: _Span, epoch: int) -> None:
+        if records.before != self._next.get(tp):
+            stop_on_hole(f"{tp}: at {self._next.get(tp)}, fetched from {records.before}")
+        before = records.before
+        for start in range(0, len(records), self.batch_records_max):
+            end = start + self.batch_records_max
+            after = records[end].offset if end < len(records) else records.after
+            batch = self._batch(tp, records[start:end], before, after)
+            before = after
+            if not await self._put(tp, batch):
+                return
+            await asyncio.sleep(0)
+            if epoch != self.epoch:
+                return
+
+    def _batch(self, tp: TP, records: Sequence[Any], before: int, after: int) -> Batch:
+        last = records[-1]
+        batch = Batch(
+            tp.topic, tp.partition, last.offset, last.timestamp / 1000.0, last.timestamp_type,
+            None, None, records, None, 0, 0, tp, generation_id=self.app.consumer_generation_id,
+        )  # fmt: skip
+        batch.before, batch.after, batch.epoch = before, after, self.epoch
+        return batch
+
+    async def _put(self, tp: TP, batch: Batch) -> bool:
+        """Queue a batch for the agents; False when the consumer was revoked meanwhile."""
+        channels = self.app.topics._tp_index[tp]
+        batch.refcount += len(channels)
+        event = self.app.create_event(None, batch.value, None, batch)
+        self._in_flight[tp].append((batch.offset, batch.after))
+        self._next[tp] = self._read_offset[tp] = batch.after
+        for channel in channels:
+            queue = channel.queue
+            if queue.full():
+                await self.wait_first(queue.put(event), self.suspend_flow.wait())
+                if batch.epoch != self.epoch:
+                    return False
+            else:
+                queue.put_nowait_enhanced(
+                    event,
+                    on_pressure_high=lambda: self.on_buffer_full(tp),
+                    on_pressure_drop=lambda: self.on_buffer_drop(tp),
+                )
+        return True
+
+    def _new_offset(self, tp: TP) -> int | None:
+        """What to commit: the position behind the batches acked without a gap. It serves displays
+        of the lag; work is resumed from the state."""
+        in_flight, new = self._in_flight.get(tp), None
+        acked, index = self._acked[tp], self._acked_index[tp]
+        while in_flight and in_flight[0][0] in index:
+            last, new = in_flight.popleft()
+            index.discard(last)
+            acked.remove(last)
+        return new
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Let running batches end and commit before Faust throws the acks away."""
+        self.epoch += 1
+        self.stop_flow()
+        await self.app.quiesce()
+        try:
+            await asyncio.wait_for(self.commit(), COMMIT_SECONDS_MAX)
+        except Exception as error:  # noqa: BLE001 - any failure leaves the lag display behind, no more
+            log.warning("commit_at_revocation", error=repr(error))
+        for tp in map(ensure_TP, revoked):
+            self._forget(tp)
+        await super().on_partitions_revoked(revoked)
+
+
+class Transport(driver.Transport):  # type: ignore[misc]
+    Consumer = BatchConsumer
+
+
+drivers.TRANSPORTS.aliases["batches"] = "streams.transport:Transport"

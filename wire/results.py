@@ -1,0 +1,289 @@
+"""What the worker publishes, as JSON: results, positions, portfolios in force, lots.
+
+A result is written once and serves three times: as the record of the results topic, as the entry
+of the journal, and as the answer over HTTP. Texts in it are ids, codes and numbers that passed
+the decoder's rules, or words of our own, so nothing in them needs escaping.
+"""
+
+from datetime import datetime
+from decimal import Decimal
+
+import msgspec
+
+from calculator import (
+    Booked,
+    Cancellation,
+    Disposal,
+    Entry,
+    Holding,
+    Lot,
+    Portfolio,
+    Reason,
+    Rejection,
+    Source,
+    Status,
+    Transaction,
+    TransactionType,
+    plain,
+)
+
+
+def instant(moment: datetime) -> str:
+    """RFC 3339 in UTC, ending in Z, without trailing zeros of a fraction."""
+    text = moment.isoformat()[:-6]
+    return (text.rstrip("0") if moment.microsecond else text) + "Z"
+
+
+def _text(value: str | None) -> str:
+    return "null" if value is None else f'"{value}"'
+
+
+def _number(value: Decimal | None) -> str:
+    return "null" if value is None else f'"{plain(value)}"'
+
+
+def _instant(value: datetime | None) -> str:
+    return "null" if value is None else f'"{instant(value)}"'
+
+
+def _inputs(content: Transaction | Cancellation) -> str:
+    if isinstance(content, Cancellation):
+        return (
+            f'{{"transaction_id":"{content.transaction_id}",'
+            f'"portfolio_id":"{content.portfolio_id}","security_id":null,"instrument_id":null,'
+            '"transaction_type":"CANCEL","transaction_date":null,"settlement_date":null,'
+            '"quantity":null,"price":null,"gross_transaction_amount":null,"trade_fee":null,'
+            f'"trade_currency":null,"currency":null,"fx_rate":null,"version":{content.version}'
+        )
+    return (
+        f'{{"transaction_id":"{content.transaction_id}","portfolio_id":"{content.portfolio_id}",'
+        f'"security_id":"{content.security_id}","instrument_id":{_text(content.instrument_id)},'
+        f'"transaction_type":"{content.transaction_type.value}",'
+        f'"transaction_date":"{instant(content.transaction_date)}",'
+        f'"settlement_date":{_instant(content.settlement_date)},'
+        f'"quantity":{_number(content.quantity)},"price":{_number(content.price)},'
+        f'"gross_transaction_amount":{_number(content.gross_transaction_amount)},'
+        f'"trade_fee":"{plain(content.trade_fee)}","trade_currency":"{content.trade_currency}",'
+        f'"currency":{_text(content.currency)},"fx_rate":{_number(content.fx_rate)},'
+        f'"version":{content.version}'
+    )
+
+
+_NO_COSTS = (
+    '"gross_cost":null,"net_cost":null,"realized_gain_loss":null,"gross_cost_local":null,'
+    '"net_cost_local":null,"realized_gain_loss_local":null,"disposals":[]'
+)
+
+
+def _costs(booked: Booked) -> str:
+    return (
+        f'"gross_cost":"{plain(booked.gross_cost)}","net_cost":"{plain(booked.net_cost)}",'
+        f'"realized_gain_loss":{_number(booked.realized_gain_loss)},'
+        f'"gross_cost_local":"{plain(booked.gross_cost_local)}",'
+        f'"net_cost_local":"{plain(booked.net_cost_local)}",'
+        f'"realized_gain_loss_local":{_number(booked.realized_gain_loss_local)},'
+        f'"disposals":[{",".join(map(_disposal, booked.disposals))}]'
+    )
+
+
+def _disposal(disposal: Disposal) -> str:
+    return (
+        f'{{"lot_id":"{disposal.lot_id}","acquired_at":"{instant(disposal.acquired_at)}",'
+        f'"quantity":"{plain(disposal.quantity)}","cost":"{plain(disposal.cost)}",'
+        f'"cost_local":"{plain(disposal.cost_local)}","proceeds":{_number(disposal.proceeds)},'
+        f'"proceeds_local":{_number(disposal.proceeds_local)},'
+        f'"realized_gain_loss":{_number(disposal.realized_gain_loss)},'
+        f'"realized_gain_loss_local":{_number(disposal.realized_gain_loss_local)}}}'
+    )
+
+
+def encode_result(entry: Entry) -> bytes:
+    """The result of an entry. One that waits to be booked for the first time has status null;
+    it is kept in the journal and never published."""
+    outcome, status = entry.outcome, entry.status
+    reason = detail = None
+    costs = _NO_COSTS
+    if isinstance(outcome, Booked):
+        costs = _costs(outcome)
+    elif outcome is not None:
+        reason, detail = outcome.reason.value, outcome.detail
+    assert entry.source is not None, "what is published names its record"
+    return (
+        f'{_inputs(entry.content)},"status":{_text(status and status.value)},'
+        f'"reason":{_text(reason)},"detail":{_text(detail)},'
+        f'"base_currency":{_text(entry.base_currency)},{costs},'
+        f'"source_topic":"{entry.source.topic}","source_partition":{entry.source.partition},'
+        f'"source_offset":{entry.source.offset},"as_of":{entry.as_of}}}'
+    ).encode()
+
+
+class _Disposal(msgspec.Struct):
+    lot_id: str
+    acquired_at: datetime
+    quantity: Decimal
+    cost: Decimal
+    cost_local: Decimal
+    proceeds: Decimal | None
+    proceeds_local: Decimal | None
+
+
+class _Result(msgspec.Struct):
+    transaction_id: str
+    portfolio_id: str
+    security_id: str | None
+    instrument_id: str | None
+    transaction_type: str
+    transaction_date: datetime | None
+    settlement_date: datetime | None
+    quantity: Decimal | None
+    price: Decimal | None
+    gross_transaction_amount: Decimal | None
+    trade_fee: Decimal | None
+    trade_currency: str | None
+    currency: str | None
+    fx_rate: Decimal | None
+    version: int
+    status: str | None
+    reason: str | None
+    detail: str | None
+    base_currency: str | None
+    gross_cost: Decimal | None
+    net_cost: Decimal | None
+    realized_gain_loss: Decimal | None
+    gross_cost_local: Decimal | None
+    net_cost_local: Decimal | None
+    realized_gain_loss_local: Decimal | None
+    disposals: list[_Disposal]
+    source_topic: str
+    source_partition: int
+    source_offset: int
+    as_of: int
+
+
+_decode_result = msgspec.json.Decoder(_Result).decode
+
+
+def decode_result(value: bytes) -> Entry:
+    """The journal entry that a result stands for. Only for what `encode_result` wrote."""
+    result = _decode_result(value)
+    return Entry(
+        _content(result),
+        Source(result.source_topic, result.source_partition, result.source_offset),
+        _outcome(result),
+        result.base_currency,
+        result.as_of,
+    )
+
+
+def _content(result: _Result) -> Transaction | Cancellation:
+    if result.transaction_date is None:
+        return Cancellation(
+            transaction_id=result.transaction_id,
+            portfolio_id=result.portfolio_id,
+            version=result.version,
+        )
+    assert result.security_id is not None
+    assert result.trade_currency is not None
+    assert result.trade_fee is not None
+    return Transaction(
+        transaction_id=result.transaction_id,
+        portfolio_id=result.portfolio_id,
+        security_id=result.security_id,
+        transaction_type=TransactionType(result.transaction_type),
+        transaction_date=result.transaction_date,
+        trade_currency=result.trade_currency,
+        quantity=result.quantity,
+        price=result.price,
+        gross_transaction_amount=result.gross_transaction_amount,
+        trade_fee=result.trade_fee,
+        fx_rate=result.fx_rate,
+        instrument_id=result.instrument_id,
+        settlement_date=result.settlement_date,
+        currency=result.currency,
+        version=result.version,
+    )
+
+
+def _outcome(result: _Result) -> Booked | Rejection | None:
+    if result.reason is not None:
+        assert result.detail is not None
+        return Rejection(Reason(result.reason), result.detail)
+    if result.status != Status.BOOKED:
+        return None
+    assert result.gross_cost is not None
+    assert result.net_cost is not None
+    assert result.gross_cost_local is not None
+    assert result.net_cost_local is not None
+    return Booked(
+        result.gross_cost,
+        result.net_cost,
+        result.realized_gain_loss,
+        result.gross_cost_local,
+        result.net_cost_local,
+        result.realized_gain_loss_local,
+        tuple(
+            Disposal(
+                d.lot_id, d.acquired_at, d.quantity, d.cost, d.cost_local,
+                d.proceeds, d.proceeds_local,
+            )
+            for d in result.disposals
+        ),
+    )  # fmt: skip
+
+
+def position_key(portfolio_id: str, security_id: str) -> bytes:
+    return f"{portfolio_id}|{security_id}".encode()
+
+
+def encode_position(holding: Holding, as_of: int) -> bytes:
+    """The position of a settled holding. Cost is of the open lots; gains are totals."""
+    return (
+        f'{{"portfolio_id":"{holding.portfolio_id}","security_id":"{holding.security_id}",'
+        f'"quantity":"{plain(holding.quantity)}","cost":"{plain(holding.cost)}",'
+        f'"cost_local":"{plain(holding.cost_local)}",'
+        f'"realized_gain_loss":"{plain(holding.realized_gain_loss)}",'
+        f'"realized_gain_loss_local":"{plain(holding.realized_gain_loss_local)}",'
+        f'"open_lots":{len(holding.lots)},'
+        f'"first_transaction_date":{_instant(holding.first_transaction_date)},'
+        f'"last_transaction_date":{_instant(holding.last_transaction_date)},'
+        f'"trade_currency":{_text(holding.trade_currency)},'
+        f'"base_currency":{_text(holding.base_currency or holding.trade_currency)},'
+        f'"cost_basis_method":"{holding.method.value}","as_of":{as_of}}}'
+    ).encode()
+
+
+def encode_lot(lot: Lot) -> bytes:
+    return (
+        f'{{"lot_id":"{lot.lot_id}","acquired_at":"{instant(lot.acquired_at)}",'
+        f'"quantity":"{plain(lot.quantity)}","cost":"{plain(lot.cost)}",'
+        f'"cost_local":"{plain(lot.cost_local)}"}}'
+    ).encode()
+
+
+class _CurrentPortfolio(msgspec.Struct):
+    portfolio_id: str
+    base_currency: str
+    cost_basis_method: str
+    name: str | None
+    client_id: str | None
+    booking_center: str | None
+    opened_on: str | None
+    version: int
+    as_of: int
+
+
+def encode_portfolio(portfolio: Portfolio, as_of: int) -> bytes:
+    """The record in force of a portfolio. Names are free text, so this one is escaped."""
+    return msgspec.json.encode(
+        _CurrentPortfolio(
+            portfolio.portfolio_id,
+            portfolio.base_currency,
+            portfolio.cost_basis_method.value,
+            portfolio.name,
+            portfolio.client_id,
+            portfolio.booking_center,
+            None if portfolio.opened_on is None else portfolio.opened_on.isoformat(),
+            portfolio.version,
+            as_of,
+        )
+    )
