@@ -40,7 +40,12 @@ def class_path(cache: Path) -> list[Path]:
         cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=cache) as draft:
             _fetch(pinned, Path(draft))
-            (Path(draft) / "jars").rename(folder)
+            try:
+                (Path(draft) / "jars").rename(folder)
+            except OSError:
+                # Another process, with the same cache, may have been faster.
+                if not folder.exists():
+                    raise
     return [folder / _file_name(coordinate) for coordinate in pinned]
 
 

@@ -183,6 +183,7 @@ def _account(data: Path) -> tuple[int, int]:
 def _home(data_dir: Path, account: tuple[int, int] | None) -> Path:
     home = data_dir / "postgres"
     if not home.exists():
+        home.unlink(missing_ok=True)  # a link to data that somebody removed
         if account is None or _can_enter(data_dir, account):
             home.mkdir(mode=0o700)
         else:

@@ -17,7 +17,18 @@ import pytest
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
-from cli.servers import Connections, ServerError, connections, down, jars, processes, running, up
+from cli.servers import (
+    Connections,
+    ServerError,
+    connections,
+    down,
+    jars,
+    postgres,
+    processes,
+    running,
+    up,
+)
+from cli.servers.supervise import Supervisor
 from cli.settings import Settings
 from tests.conftest import settings_of
 
@@ -143,6 +154,23 @@ def test_bound_servers_end_when_their_parent_is_killed(data_dir: Path) -> None:
     parent.kill()
     parent.communicate()
     assert all_gone([*(p.pid for p in found.values()), *(p.pid for p in backends)])
+
+
+def test_a_supervised_server_that_is_killed_comes_back(
+    data_dir: Path, servers: Connections
+) -> None:
+    settings = Settings.from_environment(
+        {"DATA_DIR": str(data_dir), "KAFKA_BOOTSTRAP": servers.kafka_bootstrap},
+        dotenv=Path(os.devnull),
+    )
+    with Supervisor(print) as supervisor:
+        found = up(settings, start=supervisor.start)
+        killed = running(settings)["postgres"]
+        os.kill(killed.pid, signal.SIGKILL)
+        assert all_gone([killed.pid])
+        assert postgres.wait_until_answers(found.database_url, seconds=20)
+        assert supervisor.restarts() == {"postgres": 1}
+        assert down(settings) == ["postgres"]
 
 
 def test_a_recycled_pid_is_not_killed(data_dir: Path) -> None:
