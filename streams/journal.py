@@ -281,8 +281,8 @@ class StateJournal:
                 entry.as_of = as_of
                 key = state.entry_key(portfolio_id, transaction_id)
                 changes.changelog.append((key, results.encode_result(entry)))
-        for key in self._put_holdings:
-            self._collect_holding(key, changes, as_of)
+        for ids in self._put_holdings:
+            self._collect_holding(ids, changes, as_of)
         self._collect_portfolios(changes, as_of)
         self._collect_order(changes)
         self._begin()

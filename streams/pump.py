@@ -34,8 +34,7 @@ class Pump:
     async def _run(self) -> None:
         while not self._closing:
             events = await self._next_events()
-            has_something = bool(events) or self.lane.has_work
-            if self._closing or not has_something:
+            if not self._may_handle(events):
                 continue
             self.idle.clear()
             try:
@@ -44,6 +43,9 @@ class Pump:
                     event.ack()
             finally:
                 self.idle.set()
+
+    def _may_handle(self, events: Sequence[Any]) -> bool:
+        return not self._closing and (bool(events) or self.lane.has_work)
 
     async def _next_events(self) -> list[Any]:
         """What waits, up to RECORDS_MAX; nothing when the lane has something else to do or to

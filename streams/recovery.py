@@ -5,6 +5,7 @@ left markers, and seeks to the group's offsets. Here the application recovers it
 way (`take_over`) and says from which offsets to go on.
 """
 
+import asyncio
 import os
 from typing import Any
 
@@ -33,9 +34,9 @@ class OwnRecovery(Recovery):
             self.signal_recovery_start.clear()
             try:
                 await self._hand_over()
+            except asyncio.CancelledError:
+                return
             except BaseException as error:
-                if self.should_stop:
-                    return
                 # Whatever it is, nothing was served and nothing written: start again.
                 log.critical("take_over_failed", error=repr(error), exc_info=error)
                 os._exit(EXIT_TAKE_OVER_FAILED)

@@ -26,6 +26,9 @@ _SECONDS_MAX = 30.0
 Record = tuple[bytes, bytes | None, int]  # key, value, offset
 
 
+_CLASSES = {member.value: member.booking_class for member in TransactionType}
+
+
 class _Head(msgspec.Struct):
     """What the order of the journal needs of a result."""
 
@@ -41,7 +44,7 @@ class _Head(msgspec.Struct):
         """The `o` key of the entry; a cancelled one has none."""
         if self.transaction_date is None or self.security_id is None:
             return None
-        booking_class = TransactionType(self.transaction_type).booking_class
+        booking_class = _CLASSES[self.transaction_type]
         order = (self.transaction_date, booking_class, self.transaction_id)
         prefix = state.holding_key(self.portfolio_id, self.security_id, b"o")
         return prefix + b"\0" + state.encode_order(order)

@@ -125,7 +125,9 @@ def encoded_lot(lot: Lot) -> msgspec.Raw:
 
 
 def decoded_lot(record: msgspec.Raw) -> Lot:
-    return Lot(*_decode_lot(record), msgspec.Raw(bytes(record)))
+    lot_id, acquired_at, quantity, cost_local, cost, unit_cost = _decode_lot(record)
+    kept = msgspec.Raw(bytes(record))  # not a view of the whole holding's record
+    return Lot(lot_id, acquired_at, quantity, cost_local, cost, unit_cost, kept)
 
 
 def encode_page(lots: list[Lot]) -> bytes:

@@ -10,7 +10,6 @@ from decimal import localcontext
 from typing import Any
 
 import msgspec
-from wire.portfolios import decode_portfolio
 
 from calculator import (
     EXACT,
@@ -23,8 +22,9 @@ from calculator import (
     Transaction,
 )
 from streams.journal import Changes, Reader, StateJournal
-from wire.fields import FieldError, Malformed, errors_json
+from wire.fields import FieldError, Malformed, Rule, errors_json
 from wire.partitioner import partition_of
+from wire.portfolios import decode_portfolio
 from wire.topics import PORTFOLIOS
 from wire.transactions import decode_transaction
 
@@ -33,12 +33,12 @@ SOURCE_TOPIC, SOURCE_PARTITION, SOURCE_OFFSET = "source-topic", "source-partitio
 ERRORS = "errors"
 _CONFLICT = FieldError(
     "version",
-    "version_must_be_higher_to_correct",
+    Rule.VERSION_MUST_BE_HIGHER_TO_CORRECT,
     "this version is known with other content; a correction needs a higher one",
 )
 _FORWARDED_TWICE = FieldError(
     "portfolio_id",
-    "forwarded_record_must_be_in_its_partition",
+    Rule.PARTITION_MUST_BE_THAT_OF_THE_PORTFOLIO,
     "the record was forwarded once and is in a wrong partition again",
 )
 

@@ -18,7 +18,7 @@ import asyncio
 import os
 import time
 from collections import defaultdict, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import structlog
@@ -34,7 +34,7 @@ EXIT_LOG_HOLE = 72
 COMMIT_SECONDS_MAX = 2.0
 
 
-class Batch(ConsumerMessage):  # type: ignore[misc]
+class Batch(ConsumerMessage):
     """The records of one fetch (`value`), as the message of one Faust event."""
 
     __slots__ = ("after", "before", "epoch")
@@ -75,7 +75,8 @@ class _StrictRecords(fetcher.PartitionRecords):  # type: ignore[misc]
     def _unpack_records(self) -> Any:
         if self._tp.topic in Positions.compacted:
             return super()._unpack_records()
-        batches, me = self._records, self
+        me: Any = self
+        batches = me._records
 
         class Watched:
             has_next = batches.has_next
@@ -116,14 +117,14 @@ class _SpanningResult(fetcher.FetchResult):  # type: ignore[misc]
 fetcher.FetchResult, fetcher.PartitionRecords = _SpanningResult, _StrictRecords
 
 
-class _ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
+class _ConsumerThread(driver.AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
         # Faust asks for it only with its own transactions, which are not used here.
         consumer._isolation_level = "read_committed"
         return consumer
 
-    async def _seek_wait(self, consumer: Any, partitions: dict[Any, int]) -> None:
+    async def _seek_wait(self, consumer: Any, partitions: Mapping[TP, int]) -> None:
         for tp, offset in partitions.items():
             # No await between the two: the note and the position move together.
             Positions.at[tp] = [offset, offset]
@@ -149,7 +150,7 @@ class Heartbeat:
 aiokafka_consumer.GroupCoordinator = _HeartbeatingCoordinator
 
 
-class BatchConsumer(driver.Consumer):  # type: ignore[misc]
+class BatchConsumer(driver.Consumer):
     """Delivers batches and keeps account of them; see the module."""
 
     batch_records_max = 2000
@@ -204,7 +205,7 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
             epoch = self.epoch
             records, _ = await self._wait_next_records(0.25)
             if epoch != self.epoch:
-                await self._put_back(records or ())
+                await self._put_back(records)
                 continue
             if records is None or self.should_stop:
                 continue
@@ -218,15 +219,15 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
                     self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
                     await self._deliver(ensure_TP(tp), fetched, epoch)
 
-    async def _put_back(self, fetched: Iterable[Any]) -> None:
+    async def _put_back(self, fetched: Iterable[Any] | None) -> None:
         """A seek or a revocation came in the middle of a fetch: its records are void, and it may
         have moved the position that the seek had set."""
-        back = {tp: self._next[tp] for tp in map(ensure_TP, fetched) if tp in self._next}
+        back = {tp: self._next[tp] for tp in map(ensure_TP, fetched or ()) if tp in self._next}
         if back:
             log.info("fetch_across_seek", partitions=len(back))
             await self.seek_wait(back)
 
-    async def _deliver(self, tp: TP, records: _Span, epoch: int) -> None:
+    async def _deliver(self, tp: TP, records: Any, epoch: int) -> None:
         if records.before != self._next.get(tp):
             stop_on_hole(f"{tp}: at {self._next.get(tp)}, fetched from {records.before}")
         before = records.before
@@ -241,7 +242,7 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
             if epoch != self.epoch:
                 return
 
-    def _batch(self, tp: TP, records: Sequence[Any], before: int, after: int) -> Batch:
+    def _batch(self, tp: TP, records: Any, before: int, after: int) -> Batch:
         last = records[-1]
         batch = Batch(
             tp.topic, tp.partition, last.offset, last.timestamp / 1000.0, last.timestamp_type,
@@ -296,7 +297,7 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         await super().on_partitions_revoked(revoked)
 
 
-class Transport(driver.Transport):  # type: ignore[misc]
+class Transport(driver.Transport):
     Consumer = BatchConsumer
 
 

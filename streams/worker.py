@@ -154,7 +154,7 @@ class WorkerApp(Application):
         os._exit(0)
 
 
-class _Worker(faust.Worker):  # type: ignore[misc]
+class _Worker(faust.Worker):
     """Faust's process wrapper with our way of leaving."""
 
     def install_signal_handlers(self) -> None:
