@@ -1,0 +1,132 @@
+"""The sample files that ship: unchanged, readable, and complete in what they show."""
+
+import csv
+import hashlib
+import itertools
+import json
+from collections import Counter
+from datetime import UTC
+from pathlib import Path
+
+import pytest
+
+from tests.oracle.booking import Row
+from tests.oracle.decode import (
+    TYPES,
+    Account,
+    Malformed,
+    Record,
+    Trade,
+    decode_portfolio,
+    decode_transaction,
+)
+from tests.oracle.events import METHODS
+from tests.oracle.fold import expected
+
+FOLDER = Path(__file__).parents[2] / "samples"
+
+
+def transaction_records() -> list[Record]:
+    """The lines as they are ingested: an empty column is an absent field."""
+    with (FOLDER / "transactions.csv").open(encoding="utf-8", newline="") as lines:
+        return [
+            Record("raw_transactions", 0, offset, None, json.dumps(present(row)).encode())
+            for offset, row in enumerate(csv.DictReader(lines))
+        ]
+
+
+def present(row: dict[str, str]) -> dict[str, str]:
+    return {name: text for name, text in row.items() if text}
+
+
+def portfolio_records() -> list[Record]:
+    lines = (FOLDER / "portfolios.jsonl").read_bytes().splitlines()
+    return [Record("portfolios", 0, offset, None, line) for offset, line in enumerate(lines)]
+
+
+TRANSACTIONS = transaction_records()
+BOOKS = expected(TRANSACTIONS, portfolio_records())
+
+
+def test_the_files_are_those_that_the_generator_wrote() -> None:
+    sums = (FOLDER / "SHA256SUMS").read_text().splitlines()
+    for line in sums:
+        digest, name = line.split()
+        assert hashlib.sha256((FOLDER / name).read_bytes()).hexdigest() == digest, name
+    assert len(sums) == 2
+
+
+def test_every_line_can_be_read_and_nothing_contradicts_itself() -> None:
+    assert not any(
+        isinstance(decode_transaction(record.value), Malformed) for record in TRANSACTIONS
+    )
+    assert BOOKS.dead == []
+    assert 3_000 < len(TRANSACTIONS) < 6_000
+
+
+def test_every_type_method_status_and_outcome_is_there() -> None:
+    rows = BOOKS.results.values()
+    assert {row["transaction_type"] for row in rows} == TYPES | {"CANCEL"}
+    assert {row["status"] for row in rows} == {"BOOKED", "REJECTED", "PENDING", "CANCELLED"}
+    assert {"booked", "duplicate", "superseded"} == set(BOOKS.outcomes)
+    relieving = {
+        BOOKS.positions[key]["cost_basis_method"]
+        for key in BOOKS.positions
+        if BOOKS.positions[key]["realized_gain_loss"]
+    }
+    assert relieving == set(METHODS)
+
+
+def test_each_portfolio_has_a_record_and_every_base_currency_comes_up() -> None:
+    accounts = [decode_portfolio(record.value) for record in portfolio_records()]
+    assert all(isinstance(account, Account) for account in accounts)
+    assert set(BOOKS.portfolios) == {key[0] for key in BOOKS.results}
+    bases = {row["base_currency"] for row in BOOKS.portfolios.values()}
+    assert bases == {"USD", "EUR", "GBP", "CHF", "JPY"}
+    assert BOOKS.portfolios["P-1006"]["cost_basis_method"] == "AVCO"
+
+
+def test_the_lines_are_not_in_the_order_of_their_dates() -> None:
+    dates = [
+        event.transaction_date.astimezone(UTC).date()
+        for event in (decode_transaction(record.value) for record in TRANSACTIONS)
+        if isinstance(event, Trade)
+    ]
+    steps_back = sum(later < earlier for earlier, later in itertools.pairwise(dates))
+    assert steps_back > 150
+    assert (dates[0].year, max(dates).year) == (2017, 2022)
+
+
+@pytest.mark.parametrize(
+    ("portfolio_id", "name", "shown"),
+    [
+        ("P-1001", "OVERSOLD", {"status": "BOOKED"}),
+        ("P-1001", "CROSSED", {"status": "BOOKED", "version": 2, "quantity": 45}),
+        ("P-1002", "NEVER-HELD", {"reason": "quantity_must_not_exceed_holding"}),
+        ("P-1002", "NO-RATE", {"status": "PENDING", "reason": "fx_rate_must_be_known"}),
+        ("P-1002", "RATE-FOUND", {"status": "BOOKED", "version": 2}),
+        ("P-1003", "IN-DOLLARS", {"reason": "trade_currency_must_match_the_holding"}),
+        ("P-1003", "VOID-FIRST", {"status": "CANCELLED"}),
+        ("P-1004", "WRONG-SHARE", {"status": "BOOKED", "security_id": "PEP.XSWX"}),
+        ("P-1004", "REVIVED", {"status": "BOOKED", "version": 3}),
+        ("P-1005", "VOID", {"status": "CANCELLED", "version": 2}),
+    ],
+)
+def test_the_stories_end_as_the_read_me_says(portfolio_id: str, name: str, shown: Row) -> None:
+    row = BOOKS.results[portfolio_id, f"T{portfolio_id[2:]}-{name}"]
+    assert {column: row[column] for column in shown} == shown
+
+
+def test_only_the_stories_are_left_unbooked() -> None:
+    statuses = Counter(row["status"] for row in BOOKS.results.values())
+    assert statuses == {"BOOKED": 5_097, "REJECTED": 2, "PENDING": 1, "CANCELLED": 2}
+
+
+def test_the_oversold_sale_was_rejected_until_the_late_purchase_came() -> None:
+    late = next(
+        place for place, record in enumerate(TRANSACTIONS) if b"LATE-BUY" in (record.value or b"")
+    )
+    before = expected(TRANSACTIONS[:late], portfolio_records())
+    assert before.results["P-1001", "T1001-OVERSOLD"]["status"] == "REJECTED"
+    after = expected(TRANSACTIONS[: late + 1], portfolio_records())
+    assert after.results["P-1001", "T1001-OVERSOLD"]["status"] == "BOOKED"
