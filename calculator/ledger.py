@@ -133,6 +133,8 @@ class Ledger:
     ) -> None:
         for order in self.journal.replaced_orders(holding):
             self._forget_replaced(holding, order)
+        # What came in order is booked with all the rest; some of it may be withdrawn by now.
+        self._in_order.pop((holding.portfolio_id, holding.security_id), None)
         holding.reset(method, base_currency)
 
     def _insert(self, entry: Entry, transaction: Transaction) -> None:
