@@ -15,6 +15,7 @@ from wire.topics import COMPLETED, DEAD_LETTER, PORTFOLIOS_CURRENT, POSITIONS
 
 FIRST = "first"  # header of a result whose transaction had none before
 NULL = "\\N"
+_BACKSLASH = ord("\\")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
@@ -131,7 +132,12 @@ _decode_result = msgspec.json.Decoder(_Result).decode
 _decode_position = msgspec.json.Decoder(_Position).decode
 _decode_portfolio = msgspec.json.Decoder(_Portfolio).decode
 
-TRANSACTION_COLUMNS = tuple(name for name in _Result.__struct_fields__ if name != "disposals")
+# Where a row begins with its key, sorted text is in the order of the primary key, and PostgreSQL
+# goes once along the index instead of to and fro: a quarter of its work.
+TRANSACTION_COLUMNS = (
+    *("portfolio_id", "transaction_id"),
+    *(name for name in _Result.__struct_fields__[2:] if name != "disposals"),
+)
 DISPOSAL_COLUMNS = (
     *("portfolio_id", "transaction_id", "security_id", "disposed_at"),
     *_Disposal.__struct_fields__,
@@ -170,22 +176,22 @@ def gather(records: Iterable[Record]) -> Rows:
             assert topic == DEAD_LETTER.name, topic
             dead_letters.append(_dead_letter_line(record))
     return Rows(
-        new_transactions=_joined(line for line, _ in new.values()),
-        new_disposals=_joined(line for _, line in new.values()),
-        transactions=_joined(line for line, _ in changed.values()),
-        disposals=_joined(line for _, line in changed.values()),
-        positions=_joined(_position_line(v) for v in positions.values() if v is not None),
+        new_transactions=_sorted(line for line, _ in new.values()),
+        new_disposals=_sorted(line for _, line in new.values()),
+        transactions=_sorted(line for line, _ in changed.values()),
+        disposals=_sorted(line for _, line in changed.values()),
+        positions=_sorted(_position_line(v) for v in positions.values() if v is not None),
         removed_positions=[_holding(key) for key, value in positions.items() if value is None],
-        portfolios=_joined(_portfolio_line(_given(value)) for value in portfolios.values()),
-        dead_letters=_joined(dead_letters),
+        portfolios=_sorted(_portfolio_line(_given(value)) for value in portfolios.values()),
+        dead_letters=_sorted(dead_letters),
     )
 
 
 _Lines = tuple[str, str]  # of a transaction, of its disposals
 
 
-def _joined(lines: Iterable[str]) -> bytes:
-    return "".join(lines).encode()
+def _sorted(lines: Iterable[str]) -> bytes:
+    return "".join(sorted(lines)).encode()
 
 
 def _given(value: bytes | None) -> bytes:
@@ -219,13 +225,13 @@ def _escape(row: msgspec.Struct) -> None:
 def _result_lines(value: bytes) -> tuple[tuple[str, str], _Lines]:
     r = _decode_result(value)
     identity = r.portfolio_id, r.transaction_id
-    if b"\\" in value:
+    if _BACKSLASH in value:
         _escape(r)
         for disposal in r.disposals:
             _escape(disposal)
     n = NULL
     line = (
-        f"{r.transaction_id}\t{r.portfolio_id}\t{r.security_id or n}\t{r.instrument_id or n}\t"
+        f"{r.portfolio_id}\t{r.transaction_id}\t{r.security_id or n}\t{r.instrument_id or n}\t"
         f"{r.transaction_type}\t{r.transaction_date or n}\t{r.settlement_date or n}\t"
         f"{r.quantity or n}\t{r.price or n}\t{r.gross_transaction_amount or n}\t"
         f"{r.trade_fee or n}\t{r.trade_currency or n}\t{r.currency or n}\t{r.fx_rate or n}\t"
@@ -249,7 +255,7 @@ def _result_lines(value: bytes) -> tuple[tuple[str, str], _Lines]:
 
 def _position_line(value: bytes) -> str:
     p = _decode_position(value)
-    if b"\\" in value:
+    if _BACKSLASH in value:
         _escape(p)
     n = NULL
     return (
@@ -262,7 +268,7 @@ def _position_line(value: bytes) -> str:
 
 def _portfolio_line(value: bytes) -> str:
     p = _decode_portfolio(value)
-    if b"\\" in value:
+    if _BACKSLASH in value:
         _escape(p)
     n = NULL
     return (

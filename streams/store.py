@@ -260,6 +260,10 @@ def run(settings: StoreSettings) -> NoReturn:
     uvloop.install()
     BatchConsumer.batch_records_max = 4000
     _Worker(
-        create_app(settings), loglevel="warn", redirect_stdouts=False, override_logging=False
+        create_app(settings),
+        quiet=True,
+        loglevel="warn",
+        redirect_stdouts=False,
+        override_logging=False,
     ).execute_from_commandline()
     raise AssertionError("the process ends by leaving")

@@ -218,6 +218,6 @@ def run(settings: WorkerSettings) -> NoReturn:
     gc.freeze()
     gc.set_threshold(500_000, 20, 1000)
     _Worker(
-        app, loglevel="warn", redirect_stdouts=False, override_logging=False
+        app, quiet=True, loglevel="warn", redirect_stdouts=False, override_logging=False
     ).execute_from_commandline()
     raise AssertionError("the process ends by leaving")
