@@ -1,0 +1,1 @@
+"""How people ask: takes events in over HTTP, answers from the live tables and from the history."""

@@ -1,0 +1,82 @@
+"""Reads the bodies of requests: bounded, and lists cut into the bytes of their elements."""
+
+import re
+from http import HTTPStatus
+
+import msgspec
+from fastapi import Request
+
+from api.problems import Problem, ProblemError, invalid, pointer, too_large
+from wire.fields import Rule
+
+LIST_BYTES_MAX = 8 * 1024 * 1024
+LIST_LENGTH_MAX = 10_000
+
+# A JSON object of one member, up to its value, and what may follow the value.
+_HEAD = re.compile(rb'\s*\{\s*"(?:[^"\\]|\\.)*"\s*:\s*')
+_TAIL = re.compile(rb"\s*\}\s*")
+_read_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_read_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
+
+
+async def read_body(request: Request, bytes_max: int) -> bytes:
+    """The body as it was sent; too much of it is refused before it is all here."""
+    _check_headers(request)
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > bytes_max:
+            raise too_large(f"The body has more than {bytes_max} bytes.")
+    return bytes(body)
+
+
+def _check_headers(request: Request) -> None:
+    media_type = request.headers.get("content-type", "application/json").partition(";")[0]
+    if media_type.strip().lower() != "application/json":
+        raise _unsupported("content-type", "application/json")
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise _unsupported("content-encoding", "identity")
+
+
+def _unsupported(header: str, wanted: str) -> Problem:
+    rule = f"{header.replace('-', '_')}_must_be_{wanted.replace('/', '_')}"
+    error = ProblemError(pointer("header", header), rule, f"send it as {wanted}, or leave it out")
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+    return Problem(status, "unsupported-media-type", f"Only {wanted} is read.", [error])
+
+
+def list_elements(body: bytes, name: str) -> list[bytes]:
+    """The elements of {NAME: [...]}, each as the bytes it was sent as."""
+    member = _only_member(body, name)
+    try:
+        elements = _read_list(member)
+    except msgspec.ValidationError:
+        raise _broken((name,), "field_must_be_a_list", "it is not a JSON list") from None
+    if not elements:
+        raise _broken((name,), "list_must_not_be_empty", "there is nothing in it")
+    if len(elements) > LIST_LENGTH_MAX:
+        raise too_large(f"{len(elements)} elements are more than {LIST_LENGTH_MAX}.")
+    return [bytes(element) for element in elements]
+
+
+def _only_member(body: bytes, name: str) -> msgspec.Raw:
+    try:
+        members = _read_members(body)
+    except msgspec.ValidationError as error:
+        raise _broken((), Rule.MESSAGE_MUST_BE_AN_OBJECT, str(error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _broken((), Rule.MESSAGE_MUST_BE_JSON, str(error)) from None
+    for unknown in members.keys() - {name}:
+        raise _broken((unknown,), Rule.FIELD_MUST_BE_KNOWN, "there is no such field")
+    if name not in members:
+        raise _broken((name,), Rule.FIELD_MUST_BE_GIVEN, "the field is absent")
+    head = _HEAD.match(body)
+    assert head, "msgspec found an object with a member"
+    if not _TAIL.fullmatch(body, head.end() + len(memoryview(members[name]))):
+        # Of two members msgspec keeps the last, and then something else follows the first.
+        raise _broken((name,), Rule.FIELD_MUST_BE_GIVEN_ONCE, "the field is given twice")
+    return members[name]
+
+
+def _broken(steps: tuple[str, ...], rule: str, message: str) -> Problem:
+    return invalid([ProblemError(pointer(*steps), rule, message)])

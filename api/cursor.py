@@ -1,0 +1,41 @@
+"""Where a page begins, as text that only fits the list and the filters it was made for."""
+
+import base64
+import zlib
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+import msgspec
+
+from api.problems import ProblemError, invalid
+
+CHECKSUM_BYTES = 4
+
+Key = TypeVar("Key", bound=tuple[Any, ...])
+
+
+def encode(scope: str, key: Sequence[object]) -> str:
+    payload = msgspec.json.encode(key)
+    return base64.urlsafe_b64encode(_checksum(scope, payload) + payload).decode().rstrip("=")
+
+
+def decode(scope: str, cursor: str, key_type: type[Key]) -> Key:
+    """The key; a problem 422 if it is not exactly what `encode` made for this scope."""
+    try:
+        joined = base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True)
+        checksum, payload = joined[:CHECKSUM_BYTES], joined[CHECKSUM_BYTES:]
+        key: Key = msgspec.json.decode(payload, type=key_type)
+    except ValueError:  # of both decoders
+        raise _foreign() from None
+    if checksum != _checksum(scope, payload) or encode(scope, key) != cursor:
+        raise _foreign()
+    return key
+
+
+def _checksum(scope: str, payload: bytes) -> bytes:
+    return zlib.crc32(payload, zlib.crc32(scope.encode())).to_bytes(CHECKSUM_BYTES, "big")
+
+
+def _foreign() -> Exception:
+    message = "the cursor is not the `next` of an answer with the same filters"
+    return invalid([ProblemError("/query/cursor", "cursor_must_be_from_next", message)])

@@ -1,0 +1,76 @@
+"""Events that the documentation shows; each can be sent as it is, in this order."""
+
+from typing import Any
+
+Example = dict[str, Any]
+
+PORTFOLIO_ID = "EXAMPLE"
+SECURITY_ID = "ACME"
+TRANSACTION_ID = "T-1002"
+
+BUY: Example = {
+    "transaction_id": "T-1001",
+    "portfolio_id": PORTFOLIO_ID,
+    "security_id": SECURITY_ID,
+    "instrument_id": "US0000000001",
+    "transaction_type": "BUY",
+    "transaction_date": "2024-01-10T14:30:00Z",
+    "settlement_date": "2024-01-12",
+    "quantity": "10",
+    "price": "100.25",
+    "trade_fee": "4.95",
+    "trade_currency": "USD",
+    "fx_rate": "0.92",
+}
+SELL: Example = {
+    "transaction_id": TRANSACTION_ID,
+    "portfolio_id": PORTFOLIO_ID,
+    "security_id": SECURITY_ID,
+    "transaction_type": "SELL",
+    "transaction_date": "2024-06-03T09:00:00+02:00",
+    "quantity": 4,
+    "price": 120.5,
+    "trade_currency": "USD",
+    "fx_rate": "0.93",
+}
+DIVIDEND: Example = {
+    "transaction_id": "T-1003",
+    "portfolio_id": PORTFOLIO_ID,
+    "security_id": SECURITY_ID,
+    "transaction_type": "DIVIDEND",
+    "transaction_date": "2024-06-28",
+    "gross_transaction_amount": "3.60",
+    "trade_currency": "USD",
+    "fx_rate": "0.93",
+}
+CORRECTION: Example = BUY | {"price": "99.75", "version": 2}
+CANCELLATION: Example = {
+    "transaction_id": "T-1003",
+    "portfolio_id": PORTFOLIO_ID,
+    "transaction_type": "CANCEL",
+    "version": 2,
+}
+PORTFOLIO: Example = {
+    "portfolio_id": PORTFOLIO_ID,
+    "base_currency": "EUR",
+    "cost_basis_method": "FIFO",
+    "name": "Example portfolio",
+    "opened_on": "2023-12-01",
+}
+
+ONE_TRANSACTION: dict[str, Example] = {
+    "buy": {"summary": "A purchase", "value": BUY},
+    "sell": {"summary": "A sale", "value": SELL},
+    "dividend": {"summary": "A dividend, as an amount", "value": DIVIDEND},
+    "correction": {
+        "summary": "A correction: the same identity, higher version",
+        "value": CORRECTION,
+    },
+    "cancellation": {"summary": "A cancellation", "value": CANCELLATION},
+}
+TRANSACTIONS: dict[str, Example] = {
+    "trades": {"summary": "Two trades", "value": {"transactions": [BUY, SELL]}},
+}
+PORTFOLIOS: dict[str, Example] = {
+    "portfolio": {"summary": "One portfolio", "value": {"portfolios": [PORTFOLIO]}},
+}

@@ -1,0 +1,284 @@
+"""What has been: lists from PostgreSQL, page by page.
+
+Numbers and instants are the same text as on the topics. A page is found through an index by the
+key its cursor names, so the last page costs what the first does.
+"""
+
+import asyncio
+import base64
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any
+
+import msgspec
+import psycopg2
+from fastapi import APIRouter, Query, Response
+from psycopg2.errors import UndefinedTable
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    RowMapping,
+    Select,
+    create_engine,
+    or_,
+    select,
+    tuple_,
+)
+from sqlalchemy.exc import InterfaceError, OperationalError, ProgrammingError
+
+from api import cursor, documents, openapi
+from api.parameters import DatedPage, HoldingPage, Page, PortfolioId, TransactionPage
+from api.problems import unavailable
+from calculator import plain
+from migrations.schema import dead_letters, lot_disposals, portfolios, transactions
+from wire.results import instant
+
+CONNECTIONS_MAX = 4
+CONNECT_SECONDS_MAX = 3
+STATEMENT_SECONDS_MAX = 10
+ANSWER_SECONDS_MAX = 15.0
+BINARY = ("key", "value")  # of dead letters
+
+Condition = ColumnElement[bool]
+Filters = Mapping[str, Any]  # by the name of the parameter
+_Text = Annotated[str, msgspec.Meta(pattern=r"^[^\x00]*$")]
+_Count = Annotated[int, msgspec.Meta(ge=0, lt=2**63)]
+_Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listing:
+    """A list and its order: newest first (those without a date last), then by ids."""
+
+    name: str
+    columns: FromClause  # what an item shows
+    source: FromClause
+    newest: ColumnElement[Any] | None
+    ids: tuple[ColumnElement[Any], ...]
+    key: tuple[str, ...]  # the item's fields that `newest` and `ids` stand for
+    key_type: type[tuple[Any, ...]]
+    has_undated: bool = False
+    filters: Mapping[str, Callable[[Any], Condition]]
+
+    def parts(self, asked: Filters, after: tuple[Any, ...] | None) -> Iterator[Select[Any]]:
+        """The statements whose rows, one after the other, are the list behind `after`."""
+        every = select(*self.columns.c).select_from(self.source)
+        every = every.where(*(self.filters[name](value) for name, value in asked.items()))
+        ids = tuple_(*self.ids)
+        if self.newest is None:
+            yield (every if after is None else every.where(ids > after)).order_by(*self.ids)
+            return
+        dated = every.where(self.newest.is_not(None))
+        dated = dated.order_by(self.newest.desc().nulls_last(), *self.ids)
+        undated = every.where(self.newest.is_(None)).order_by(*self.ids)
+        if after is None:
+            yield dated
+        elif after[0] is not None:
+            # The first condition is for the index.
+            yield dated.where(self.newest <= after[0], or_(self.newest < after[0], ids > after[1:]))
+        else:
+            undated = undated.where(ids > after[1:])
+        if self.has_undated:
+            yield undated
+
+
+PORTFOLIOS = Listing(
+    name="portfolios",
+    columns=portfolios,
+    source=portfolios,
+    newest=None,
+    ids=(portfolios.c.portfolio_id,),
+    key=("portfolio_id",),
+    key_type=tuple[_Text],
+    filters={},
+)
+TRANSACTIONS = Listing(
+    name="transactions",
+    columns=transactions,
+    source=transactions,
+    newest=transactions.c.transaction_date,
+    ids=(transactions.c.transaction_id,),
+    key=("transaction_date", "transaction_id"),
+    key_type=tuple[_Instant | None, _Text],
+    has_undated=True,  # a cancellation has no date
+    filters={
+        "portfolio_id": transactions.c.portfolio_id.__eq__,
+        "security_id": transactions.c.security_id.__eq__,
+        "status": transactions.c.status.__eq__,
+        "from_": transactions.c.transaction_date.__ge__,
+        "to": transactions.c.transaction_date.__lt__,
+    },
+)
+# Through their transactions, whose index has the order; see the schema.
+DISPOSALS = Listing(
+    name="disposals",
+    columns=lot_disposals,
+    source=transactions.join(
+        lot_disposals,
+        (lot_disposals.c.portfolio_id == transactions.c.portfolio_id)
+        & (lot_disposals.c.transaction_id == transactions.c.transaction_id),
+    ),
+    newest=transactions.c.transaction_date,
+    ids=(transactions.c.transaction_id, lot_disposals.c.lot_id),
+    key=("disposed_at", "transaction_id", "lot_id"),
+    key_type=tuple[_Instant, _Text, _Text],
+    filters={
+        "portfolio_id": transactions.c.portfolio_id.__eq__,
+        "security_id": transactions.c.security_id.__eq__,
+        "from_": transactions.c.transaction_date.__ge__,
+        "to": transactions.c.transaction_date.__lt__,
+    },
+)
+DEAD_LETTERS = Listing(
+    name="dead letters",
+    columns=dead_letters,
+    source=dead_letters,
+    newest=dead_letters.c.received_at,
+    ids=(dead_letters.c.topic, dead_letters.c.partition, dead_letters.c.offset),
+    key=("received_at", "topic", "partition", "offset"),
+    key_type=tuple[_Instant, _Text, _Count, _Count],
+    filters={
+        "from_": dead_letters.c.received_at.__ge__,
+        "to": dead_letters.c.received_at.__lt__,
+    },
+)
+
+
+class History:
+    """A few connections to PostgreSQL, each used by one thread at a time."""
+
+    def __init__(self, database_url: str) -> None:
+        # libpq reads the URL itself, as in the migrations.
+        self._engine = create_engine(
+            "postgresql+psycopg2://",
+            creator=lambda: psycopg2.connect(
+                database_url,
+                connect_timeout=CONNECT_SECONDS_MAX,
+                application_name="portfolio-api",
+                options=f"-c statement_timeout={STATEMENT_SECONDS_MAX}s -c timezone=UTC"
+                " -c default_transaction_read_only=on",
+            ),
+            pool_size=CONNECTIONS_MAX,
+            pool_pre_ping=True,
+        )
+        self._threads = ThreadPoolExecutor(CONNECTIONS_MAX, thread_name_prefix="history")
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._engine.dispose()
+
+    async def page(self, listing: Listing, page: Page, portfolio_id: str | None = None) -> bytes:
+        """{"items", "next"} as JSON; a problem 503 while the database is away."""
+        asked = page.filters() | ({"portfolio_id": portfolio_id} if portfolio_id else {})
+        scope = f"{listing.name} {sorted(asked.items())}"
+        after = None
+        if page.cursor is not None:
+            after = cursor.decode(scope, page.cursor, listing.key_type)
+        loop = asyncio.get_running_loop()
+        reading = loop.run_in_executor(
+            self._threads, self._read, listing, asked, scope, after, page.limit
+        )
+        try:
+            return await asyncio.wait_for(reading, ANSWER_SECONDS_MAX)
+        except (OperationalError, InterfaceError, TimeoutError):
+            raise unavailable("database-away", "PostgreSQL does not answer now.") from None
+        except ProgrammingError as error:
+            if isinstance(error.orig, UndefinedTable):
+                raise unavailable("database-empty", "The database is not migrated.") from None
+            raise
+
+    def _read(
+        self,
+        listing: Listing,
+        asked: Filters,
+        scope: str,
+        after: tuple[Any, ...] | None,
+        limit: int,
+    ) -> bytes:
+        rows: list[RowMapping] = []
+        with self._engine.connect() as connection:
+            for part in listing.parts(asked, after):
+                # One more than asked for tells whether the list goes on.
+                rows += connection.execute(part.limit(limit + 1 - len(rows))).mappings()
+                if len(rows) > limit:
+                    break
+        shown = rows[:limit]
+        following = None
+        if len(rows) > limit:
+            following = cursor.encode(scope, [shown[-1][name] for name in listing.key])
+        return msgspec.json.encode({"items": [_item(row) for row in shown], "next": following})
+
+
+def _item(row: RowMapping) -> dict[str, object]:
+    item: dict[str, object] = {}
+    for name, value in row.items():
+        match value:
+            case Decimal():
+                item[name] = plain(value)
+            case datetime():
+                item[name] = instant(value)
+            case bytes() | None if name in BINARY:
+                item[name], item[f"{name}_encoding"] = _text(value)
+            case _:
+                item[name] = value
+    return item
+
+
+def _text(value: bytes | None) -> tuple[str | None, str | None]:
+    if value is None:
+        return None, None
+    try:
+        return value.decode(), "utf-8"
+    except UnicodeDecodeError:
+        return base64.b64encode(value).decode(), "base64"
+
+
+def routes(history: History) -> APIRouter:
+    router = APIRouter(tags=["history"])
+
+    @router.get(
+        "/portfolios",
+        summary="The portfolio records in force",
+        responses=openapi.answers(documents.PortfolioList, 422, 503),
+    )
+    async def list_portfolios(asked: Annotated[Page, Query()]) -> Response:
+        return _json(await history.page(PORTFOLIOS, asked))
+
+    @router.get(
+        "/portfolios/{portfolio_id}/transactions",
+        summary="What became of the transactions of a portfolio, newest first",
+        responses=openapi.answers(documents.TransactionList, 422, 503),
+    )
+    async def list_transactions(
+        portfolio_id: PortfolioId, asked: Annotated[TransactionPage, Query()]
+    ) -> Response:
+        return _json(await history.page(TRANSACTIONS, asked, portfolio_id))
+
+    @router.get(
+        "/portfolios/{portfolio_id}/disposals",
+        summary="The lots that sales and other decreases consumed, newest first",
+        responses=openapi.answers(documents.DisposalList, 422, 503),
+    )
+    async def list_disposals(
+        portfolio_id: PortfolioId, asked: Annotated[HoldingPage, Query()]
+    ) -> Response:
+        return _json(await history.page(DISPOSALS, asked, portfolio_id))
+
+    @router.get(
+        "/dead-letters",
+        summary="Events that could not be read, newest first",
+        description="`from` and `to` ask for `received_at`. A key or value is text where it is "
+        "UTF-8, else base64; `key_encoding` and `value_encoding` say which.",
+        responses=openapi.answers(documents.DeadLetterList, 422, 503),
+    )
+    async def list_dead_letters(asked: Annotated[DatedPage, Query()]) -> Response:
+        return _json(await history.page(DEAD_LETTERS, asked))
+
+    return router
+
+
+def _json(content: bytes) -> Response:
+    return Response(content, media_type="application/json")

@@ -1,0 +1,193 @@
+"""Takes events in: checks them with the decoder of all doors, and hands their bytes to Kafka."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Annotated, Generic, TypeVar
+
+import msgspec
+from fastapi import APIRouter, Query, Request, Response
+
+from api import documents, examples, openapi, outcomes
+from api.body import LIST_BYTES_MAX, list_elements, read_body
+from api.live import Workers
+from api.outcomes import Posted
+from api.parameters import Waiting
+from api.problems import ProblemError, invalid, pointer
+from api.publish import Publisher, Record
+from calculator import Cancellation, Portfolio, Source, Transaction
+from wire.fields import Malformed
+from wire.objects import MESSAGE_BYTES_MAX
+from wire.partitioner import partition_of
+from wire.portfolios import decode_portfolio
+from wire.topics import PORTFOLIOS, RAW_TRANSACTIONS
+from wire.transactions import decode_transaction
+
+EVENTS_PER_TURN = 200  # decoded before other requests get their turn
+
+Event = TypeVar("Event", Transaction | Cancellation, Portfolio)
+
+
+@dataclass(frozen=True, slots=True)
+class Door(Generic[Event]):
+    """Where one kind of event goes in, and what it has to pass."""
+
+    name: str  # of the list
+    topic: str
+    decode: Callable[[bytes], Event | Malformed]
+
+
+TRANSACTIONS: Door[Transaction | Cancellation] = Door(
+    "transactions", RAW_TRANSACTIONS.name, decode_transaction
+)
+PORTFOLIO_RECORDS = Door("portfolios", PORTFOLIOS.name, decode_portfolio)
+
+
+def errors_of(malformed: Malformed, *steps: str | int) -> Iterator[ProblemError]:
+    """Its errors, with pointers into the body that has the event at `steps`."""
+    for error in malformed.errors:
+        field = (error.field,) if error.field else ()
+        yield ProblemError(pointer(*steps, *field), error.rule, error.message)
+
+
+def read_event(value: bytes, door: Door[Event]) -> Event:
+    """The event; a problem 422 if it is malformed."""
+    event = door.decode(value)
+    if isinstance(event, Malformed):
+        raise invalid(errors_of(event))
+    return event
+
+
+async def read_events(body: bytes, door: Door[Event]) -> list[tuple[Event, bytes]]:
+    """All events of a list with their bytes; a problem 422 if any of them is malformed."""
+    events: list[tuple[Event, bytes]] = []
+    errors: list[ProblemError] = []
+    for index, value in enumerate(list_elements(body, door.name)):
+        if index % EVENTS_PER_TURN == 0:
+            await asyncio.sleep(0)
+        event = door.decode(value)
+        if isinstance(event, Malformed):
+            errors += errors_of(event, door.name, index)
+        else:
+            events.append((event, value))
+    if errors:
+        raise invalid(errors)
+    return events
+
+
+class Entrance:
+    """Publishes events, and waits for what comes out of them where that is asked for."""
+
+    def __init__(self, publisher: Publisher, workers: Workers) -> None:
+        self._publisher = publisher
+        self._workers = workers
+
+    async def publish(self, door: Door[Event], events: list[tuple[Event, bytes]]) -> list[Source]:
+        """The records that the events are in now, in their order."""
+        records = [
+            Record(
+                door.topic,
+                partition_of(event.portfolio_id, self._workers.partitions),
+                event.portfolio_id.encode(),
+                value,
+            )
+            for event, value in events
+        ]
+        offsets = await self._publisher.publish(records)
+        return [
+            Source(record.topic, record.partition, offset)
+            for record, offset in zip(records, offsets, strict=True)
+        ]
+
+    async def transaction(self, body: bytes, waiting: Waiting) -> Response:
+        deadline = _deadline(waiting)
+        event = read_event(body, TRANSACTIONS)
+        [source] = await self.publish(TRANSACTIONS, [(event, body)])
+        if waiting.wait:
+            found = await outcomes.wait(self._workers, [Posted(event, source)], deadline)
+            if found is not None:
+                return _json(HTTPStatus.OK, found[0])
+        accepted = {
+            "message": "accepted",
+            "portfolio_id": event.portfolio_id,
+            "transaction_id": event.transaction_id,
+            "topic": source.topic,
+            "partition": source.partition,
+            "offset": source.offset,
+        }
+        return _json(HTTPStatus.ACCEPTED, accepted)
+
+    async def transactions(self, body: bytes, waiting: Waiting) -> Response:
+        deadline = _deadline(waiting)
+        events = await read_events(body, TRANSACTIONS)
+        sources = await self.publish(TRANSACTIONS, events)
+        if waiting.wait:
+            posted = [Posted(event, at) for (event, _), at in zip(events, sources, strict=True)]
+            found = await outcomes.wait(self._workers, posted, deadline)
+            if found is not None:
+                return _json(HTTPStatus.OK, {"outcomes": found})
+        return _json(HTTPStatus.ACCEPTED, _accepted_list("accepted", sources))
+
+    async def portfolios(self, body: bytes, waiting: Waiting) -> Response:
+        deadline = _deadline(waiting)
+        events = await read_events(body, PORTFOLIO_RECORDS)
+        sources = await self.publish(PORTFOLIO_RECORDS, events)
+        if waiting.wait and await outcomes.wait_applied(self._workers, sources, deadline):
+            return _json(HTTPStatus.OK, _accepted_list("applied", sources))
+        return _json(HTTPStatus.ACCEPTED, _accepted_list("accepted", sources))
+
+
+def _deadline(waiting: Waiting) -> float:
+    return asyncio.get_running_loop().time() + waiting.timeout
+
+
+def _accepted_list(message: str, sources: list[Source]) -> dict[str, object]:
+    # The last of a partition is the highest.
+    next_offsets = {str(source.partition): source.offset + 1 for source in sources}
+    return {
+        "message": message,
+        "count": len(sources),
+        "topic": sources[0].topic,
+        "next_offsets": next_offsets,
+    }
+
+
+def _json(status: HTTPStatus, content: object) -> Response:
+    return Response(msgspec.json.encode(content), status.value, media_type="application/json")
+
+
+def routes(entrance: Entrance) -> APIRouter:
+    router = APIRouter(tags=["ingest"])
+
+    @router.post(
+        "/ingest/transaction",
+        status_code=HTTPStatus.ACCEPTED,
+        summary="Take one transaction in",
+        responses=openapi.taken_in(documents.Accepted, documents.Outcome),
+        openapi_extra=openapi.body(documents.TransactionEvent, examples.ONE_TRANSACTION),
+    )
+    async def post_transaction(request: Request, waiting: Annotated[Waiting, Query()]) -> Response:
+        return await entrance.transaction(await read_body(request, MESSAGE_BYTES_MAX), waiting)
+
+    @router.post(
+        "/ingest/transactions",
+        status_code=HTTPStatus.ACCEPTED,
+        summary="Take a list of transactions in: all of them, or none if one is malformed",
+        responses=openapi.taken_in(documents.AcceptedList, documents.Outcomes),
+        openapi_extra=openapi.body(documents.TransactionEvents, examples.TRANSACTIONS),
+    )
+    async def post_transactions(request: Request, waiting: Annotated[Waiting, Query()]) -> Response:
+        return await entrance.transactions(await read_body(request, LIST_BYTES_MAX), waiting)
+
+    @router.post(
+        "/ingest/portfolios",
+        status_code=HTTPStatus.ACCEPTED,
+        summary="Take a list of portfolio records in: all of them, or none if one is malformed",
+        responses=openapi.taken_in(documents.AcceptedList, documents.AcceptedList),
+        openapi_extra=openapi.body(documents.PortfolioEvents, examples.PORTFOLIOS),
+    )
+    async def post_portfolios(request: Request, waiting: Annotated[Waiting, Query()]) -> Response:
+        return await entrance.portfolios(await read_body(request, LIST_BYTES_MAX), waiting)
+
+    return router

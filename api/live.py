@@ -1,0 +1,220 @@
+"""Questions about live tables, passed on to the worker that owns the partition.
+
+A worker that does not own a partition says so, so an outdated map costs a second try and never
+gives a wrong answer.
+"""
+
+import asyncio
+import socket
+from collections.abc import Mapping
+from types import MappingProxyType
+from urllib.parse import quote, urlsplit, urlunsplit
+
+import httpx
+import msgspec
+from fastapi import APIRouter, Response
+
+from api import documents, openapi, problems
+from api.parameters import PortfolioId, SecurityId, TransactionId
+from api.problems import unavailable
+from wire.partitioner import partition_of
+
+CONNECT_SECONDS_MAX = 1.0
+ANSWER_SECONDS_MAX = 4.0
+OWNERS_SECONDS_MAX = 1.0
+ANSWERS = frozenset({200, 202})
+REFUSALS = frozenset({404, 503})
+KEPT = ("content-type", "retry-after")
+NO_PARAMETERS: Mapping[str, str] = MappingProxyType({})
+
+
+class _Owners(msgspec.Struct):
+    partitions: int
+    owners: dict[int, str]
+
+
+class _Ready(msgspec.Struct):
+    partitions: list[int]
+
+
+class _Kind(msgspec.Struct):
+    type: str = ""
+
+
+_read_owners = msgspec.json.Decoder(_Owners).decode
+_read_ready = msgspec.json.Decoder(_Ready).decode
+_read_kind = msgspec.json.Decoder(_Kind).decode
+
+
+def path(*parts: str) -> str:
+    """The parts as a path, whatever characters they have; ids may even be `..`."""
+    quoted = (quote(part, safe="") if part.strip(".") else "%2E" * len(part) for part in parts)
+    return "/" + "/".join(quoted)
+
+
+class Workers:
+    """The workers there are, and which of them owns each partition."""
+
+    def __init__(self, first_urls: tuple[str, ...], partitions: int) -> None:
+        self.partitions = partitions
+        self._first_urls = first_urls
+        self._owners: dict[int, str] = {}
+        self._seen: dict[str, None] = {}  # an ordered set
+        self._refreshes = 0
+        self._refreshing = asyncio.Lock()
+        # No proxy from the environment: workers are neighbours.
+        self._client = httpx.AsyncClient(
+            timeout=httpx.Timeout(ANSWER_SECONDS_MAX, connect=CONNECT_SECONDS_MAX),
+            limits=httpx.Limits(max_connections=100, max_keepalive_connections=20),
+            trust_env=False,
+        )
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    async def ask(
+        self, partition: int, question: str, parameters: Mapping[str, str] = NO_PARAMETERS
+    ) -> httpx.Response:
+        """The owner's answer; a problem 503 where it gives none."""
+        refreshes = self._refreshes
+        owner = self._owners.get(partition)
+        answer = None if owner is None else await self._ask(owner, question, parameters)
+        if answer is None:
+            await self._refresh(refreshes, partition, owner)
+            owner = self._owners.get(partition)
+            answer = None if owner is None else await self._ask(owner, question, parameters)
+        if answer is None:
+            raise unavailable("owner-away", f"No worker answers for partition {partition} now.")
+        return answer
+
+    async def _ask(
+        self, owner: str, question: str, parameters: Mapping[str, str]
+    ) -> httpx.Response | None:
+        """None where this worker gives no answer, and another may."""
+        try:
+            answer = await self._client.get(owner + question, params=parameters or None)
+        except httpx.TransportError:
+            return None
+        return None if _is_from_elsewhere(answer) else answer
+
+    async def unserved(self) -> list[int]:
+        """The partitions that no worker can answer for now."""
+        await self._refresh(self._refreshes, None, None)
+        served = await asyncio.gather(*map(self._served_by, dict.fromkeys(self._owners.values())))
+        return sorted(set(range(self.partitions)).difference(*served))
+
+    async def _served_by(self, url: str) -> list[int]:
+        try:
+            answer = await self._client.get(url + "/readyz", timeout=OWNERS_SECONDS_MAX)
+            return _read_ready(answer.content).partitions if answer.status_code == 200 else []
+        except (httpx.TransportError, msgspec.MsgspecError):
+            return []
+
+    async def _refresh(self, known: int, partition: int | None, failed: str | None) -> None:
+        """Learn the owners anew, unless someone did since `known`.
+
+        The first map wins that names another owner of the partition than the one that failed.
+        """
+        async with self._refreshing:
+            if self._refreshes != known:
+                return
+            urls = dict.fromkeys([*await self._first(), *self._seen])
+            asked = [asyncio.ensure_future(self._ask_owners(url)) for url in urls]
+            for answered in asyncio.as_completed(asked):
+                found = await answered
+                if found is None:
+                    continue
+                self._owners = found
+                self._seen |= dict.fromkeys(found.values())
+                if partition is None or found.get(partition) not in (None, failed):
+                    break
+            for task in asked:
+                task.cancel()
+            self._refreshes += 1
+
+    async def _ask_owners(self, url: str) -> dict[int, str] | None:
+        try:
+            answer = await self._client.get(url + "/owners", timeout=OWNERS_SECONDS_MAX)
+            found = _read_owners(answer.content) if answer.status_code == 200 else None
+        except (httpx.TransportError, msgspec.MsgspecError):
+            return None
+        if found is None or found.partitions != self.partitions:
+            return None
+        return {partition: owner.rstrip("/") for partition, owner in found.owners.items()}
+
+    async def _first(self) -> list[str]:
+        """WORKER_URLS with every name replaced by all of its addresses."""
+        found = await asyncio.gather(*map(_addresses, self._first_urls))
+        return [url for urls in found for url in urls]
+
+
+async def _addresses(url: str) -> list[str]:
+    parts = urlsplit(url)
+    assert parts.hostname, "WORKER_URLS are checked where they are read"
+    loop = asyncio.get_running_loop()
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        infos = await loop.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
+    except OSError:
+        return []
+    hosts = dict.fromkeys(str(info[4][0]) for info in infos)
+    bracketed = (f"[{host}]" if ":" in host else host for host in hosts)
+    return [urlunsplit(parts._replace(netloc=f"{host}:{port}")) for host in bracketed]
+
+
+def _is_from_elsewhere(answer: httpx.Response) -> bool:
+    """Whether it is from a worker that does not own the partition, or from no healthy worker."""
+    if answer.status_code in ANSWERS:
+        return False
+    if answer.status_code not in REFUSALS:
+        return True
+    if answer.headers.get("content-type") != problems.MEDIA_TYPE:
+        return True
+    try:
+        return _read_kind(answer.content).type.endswith("not-owner")
+    except msgspec.MsgspecError:
+        return True
+
+
+def routes(workers: Workers) -> APIRouter:
+    router = APIRouter(tags=["live tables"])
+
+    async def pass_on(portfolio_id: str, *parts: str) -> Response:
+        partition = partition_of(portfolio_id, workers.partitions)
+        answer = await workers.ask(partition, path("portfolios", portfolio_id, *parts))
+        kept = {name: answer.headers[name] for name in KEPT if name in answer.headers}
+        return Response(answer.content, answer.status_code, kept)
+
+    @router.get(
+        "/portfolios/{portfolio_id}/positions",
+        summary="The positions of a portfolio",
+        responses=openapi.answers(documents.Positions, 404, 422, 503),
+    )
+    async def get_positions(portfolio_id: PortfolioId) -> Response:
+        return await pass_on(portfolio_id, "positions")
+
+    @router.get(
+        "/portfolios/{portfolio_id}/positions/{security_id}",
+        summary="One position",
+        responses=openapi.answers(documents.Position, 404, 422, 503),
+    )
+    async def get_position(portfolio_id: PortfolioId, security_id: SecurityId) -> Response:
+        return await pass_on(portfolio_id, "positions", security_id)
+
+    @router.get(
+        "/portfolios/{portfolio_id}/positions/{security_id}/lots",
+        summary="The open lots of a position, in the order in which they are relieved",
+        responses=openapi.answers(documents.Lots, 404, 422, 503),
+    )
+    async def get_lots(portfolio_id: PortfolioId, security_id: SecurityId) -> Response:
+        return await pass_on(portfolio_id, "positions", security_id, "lots")
+
+    @router.get(
+        "/portfolios/{portfolio_id}/transactions/{transaction_id}",
+        summary="What became of a transaction, with the lots it consumed",
+        responses=openapi.answers(documents.Result, 404, 422, 503),
+    )
+    async def get_transaction(portfolio_id: PortfolioId, transaction_id: TransactionId) -> Response:
+        return await pass_on(portfolio_id, "transactions", transaction_id)
+
+    return router

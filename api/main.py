@@ -1,0 +1,57 @@
+"""The HTTP application: its parts, put together and taken apart in order."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+
+from api import health, history, ingest, live, openapi, problems
+from api.health import Health
+from api.history import History
+from api.ingest import Entrance
+from api.live import Workers
+from api.measure import Measure
+from api.publish import Publisher
+from api.settings import ApiSettings
+
+DESCRIPTION = """\
+Tax lots from a stream of transactions. *Ingest* puts events into Kafka; *live tables* are answered
+by the worker that books the portfolio; *history* comes from PostgreSQL, moments later.
+Errors are `application/problem+json` (RFC 9457).
+"""
+
+
+def create_app(settings: ApiSettings) -> FastAPI:
+    """The application. It starts while Kafka, PostgreSQL or the workers are away."""
+    registry = CollectorRegistry()
+    publisher = Publisher(settings.kafka_bootstrap, registry)
+    workers = Workers(settings.worker_urls, settings.partitions)
+    past = History(settings.database_url)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        publisher.start()
+        yield
+        await asyncio.to_thread(publisher.close)
+        await workers.close()
+        past.close()
+
+    app = FastAPI(
+        title="Portfolio lots",
+        description=DESCRIPTION,
+        version=version("portfolio-lots"),
+        lifespan=lifespan,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.add_middleware(Measure, registry=registry)
+    problems.install(app)
+    app.include_router(ingest.routes(Entrance(publisher, workers)))
+    app.include_router(live.routes(workers))
+    app.include_router(history.routes(past))
+    app.include_router(health.routes(Health(publisher, past, workers), registry))
+    openapi.install(app)
+    return app

@@ -1,0 +1,89 @@
+"""What the OpenAPI document says of a route, where FastAPI cannot tell by itself."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI
+from pydantic import BaseModel
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
+
+from api import documents, problems
+from api.documents import Document
+
+REFERENCE = "#/components/schemas/{model}"
+SHOWN = (
+    documents.Problem,
+    documents.Readiness,
+    documents.Accepted,
+    documents.AcceptedList,
+    documents.Outcome,
+    documents.Outcomes,
+    documents.Positions,
+    documents.Position,
+    documents.Lots,
+    documents.Result,
+    documents.TransactionList,
+    documents.DisposalList,
+    documents.PortfolioList,
+    documents.DeadLetterList,
+)
+GIVEN = (documents.TransactionEvent, documents.TransactionEvents, documents.PortfolioEvents)
+
+Responses = dict[int | str, dict[str, Any]]
+
+
+def answers(model: type[Document], *problem_statuses: int) -> Responses:
+    """The `responses` of a route that answers 200 with the model, or with a problem."""
+    return {200: _answer(model), **{status: _problem(status) for status in problem_statuses}}
+
+
+def taken_in(accepted: type[Document], applied: type[Document]) -> Responses:
+    """The `responses` of a route that takes events in."""
+    return {202: _answer(accepted), **answers(applied, 413, 415, 422, 503)}
+
+
+def ready() -> Responses:
+    """The `responses` of /readyz, whose 503 is no problem but says what is missing."""
+    return {200: _answer(documents.Readiness), 503: _answer(documents.Readiness)}
+
+
+def _answer(model: type[Document]) -> dict[str, Any]:
+    return {
+        "description": model.__doc__ or "",
+        "content": {"application/json": {"schema": _reference(model)}},
+    }
+
+
+def _problem(status: int) -> dict[str, Any]:
+    return {
+        "description": HTTPStatus(status).phrase,
+        "content": {problems.MEDIA_TYPE: {"schema": _reference(documents.Problem)}},
+    }
+
+
+def body(model: type[Document], examples: Mapping[str, Any]) -> dict[str, Any]:
+    """The `openapi_extra` of a route whose body is read by the event decoder."""
+    content = {"schema": _reference(model), "examples": examples}
+    return {"requestBody": {"required": True, "content": {"application/json": content}}}
+
+
+def _reference(model: type[Document]) -> dict[str, str]:
+    return {"$ref": REFERENCE.format(model=model.__name__)}
+
+
+def install(app: FastAPI) -> None:
+    """Add the shapes to the app's OpenAPI document."""
+    modes: list[tuple[type[BaseModel], JsonSchemaMode]] = [
+        *((model, "serialization") for model in SHOWN),
+        *((model, "validation") for model in GIVEN),
+    ]
+    _, schemas = models_json_schema(modes, ref_template=REFERENCE)
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = generate()
+        document.setdefault("components", {}).setdefault("schemas", {}).update(schemas["$defs"])
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign] # as FastAPI's documentation does it

@@ -1,0 +1,115 @@
+"""Errors as RFC 9457 problems, whoever raises them: our routes, FastAPI, or nobody we know.
+
+`pointer` is a JSON pointer into the body, or `/path/NAME`, `/query/NAME` and `/header/NAME` for
+what is not in the body. The empty pointer is the whole body.
+"""
+
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+MEDIA_TYPE = "application/problem+json"
+ERRORS_SHOWN_MAX = 100
+
+
+def pointer(*steps: str | int) -> str:
+    """RFC 6901."""
+    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in steps)
+
+
+class ProblemError(msgspec.Struct, frozen=True):
+    """One thing that is wrong with a request."""
+
+    pointer: str
+    rule: str
+    message: str
+
+
+class Problem(Exception):
+    """Ends a request with this problem instead of its answer."""
+
+    def __init__(
+        self,
+        status: HTTPStatus,
+        kind: str,
+        detail: str,
+        errors: Iterable[ProblemError] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.kind = kind
+        self.detail = detail
+        self.errors = tuple(errors)
+        self.headers = headers
+
+    def response(self) -> Response:
+        shown = self.errors[:ERRORS_SHOWN_MAX]
+        left_off = len(self.errors) - len(shown)
+        content = {
+            "type": f"urn:portfolio:problem:{self.kind}",
+            "title": self.kind.replace("-", " ").capitalize(),
+            "status": self.status.value,
+            "detail": self.detail + (f" ({left_off} more errors are left off)" if left_off else ""),
+            "errors": shown,
+        }
+        return Response(
+            msgspec.json.encode(content), self.status.value, self.headers, media_type=MEDIA_TYPE
+        )
+
+
+def invalid(errors: Iterable[ProblemError]) -> Problem:
+    """422: it could be read, and breaks rules."""
+    listed = tuple(errors)
+    count = "1 rule is" if len(listed) == 1 else f"{len(listed)} rules are"
+    return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid", f"{count} broken.", listed)
+
+
+def too_large(detail: str) -> Problem:
+    return Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", detail)
+
+
+def unavailable(kind: str, detail: str) -> Problem:
+    """503: the part that should answer is away; the same request may succeed soon."""
+    return Problem(HTTPStatus.SERVICE_UNAVAILABLE, kind, detail, headers={"Retry-After": "1"})
+
+
+def install(app: FastAPI) -> None:
+    """Make every error of the app a problem."""
+
+    @app.exception_handler(Problem)
+    async def ours(_: Request, problem: Problem) -> Response:
+        return problem.response()
+
+    @app.exception_handler(RequestValidationError)
+    async def of_parameters(_: Request, error: RequestValidationError) -> Response:
+        return invalid(map(_of_parameter, error.errors())).response()
+
+    @app.exception_handler(HTTPException)
+    async def of_routing(_: Request, error: HTTPException) -> Response:
+        status = HTTPStatus(error.status_code)
+        kind = status.phrase.lower().replace(" ", "-")
+        return Problem(status, kind, status.description + ".", headers=error.headers).response()
+
+    @app.exception_handler(ClientDisconnect)
+    async def of_nobody(_: Request, __: ClientDisconnect) -> Response:
+        return Response(status_code=HTTPStatus.BAD_REQUEST)  # nobody reads it
+
+    @app.exception_handler(Exception)
+    async def unforeseen(_: Request, __: Exception) -> Response:
+        # The server logs the exception; its text may say too much for an answer.
+        status = HTTPStatus.INTERNAL_SERVER_ERROR
+        return Problem(status, "internal-error", "This is our fault; the log says why.").response()
+
+
+def _of_parameter(error: Mapping[str, Any]) -> ProblemError:
+    at = pointer(*error["loc"])
+    if error["type"] == "extra_forbidden":
+        return ProblemError(at, "parameter_must_be_known", "there is no such parameter")
+    return ProblemError(at, error["type"], error["msg"])
