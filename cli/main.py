@@ -9,7 +9,22 @@ from cli.settings import SettingError, Settings
 
 # Where each command lives. Importing Faust or FastAPI for every `--json` would be felt.
 COMMANDS = {
+    "run": "cli.run:run",
+    "up": "cli.up:up",
+    "down": "cli.up:down",
+    "status": "cli.status:status",
+    "ingest": "cli.ingest:ingest",
+    "positions": "cli.ask:positions",
+    "lots": "cli.ask:lots",
+    "transactions": "cli.ask:transactions",
+    "explain": "cli.explain:explain",
+    "verify": "cli.verify.command:verify",
     "servers": "cli.servers.command:servers",
+    "migrate": "cli.migrate:migrate",
+    "reset": "cli.reset:reset",
+    "worker": "cli.serve:worker",
+    "store": "cli.serve:store",
+    "api": "cli.serve:api",
 }
 
 

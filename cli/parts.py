@@ -2,8 +2,8 @@
 
 import os
 import sys
-from dataclasses import replace
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from cli.servers import Connections, ports

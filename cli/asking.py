@@ -1,0 +1,62 @@
+"""Questions to the API, with its problems turned into messages for people."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import quote
+
+import click
+import httpx
+
+from cli import addresses
+from cli.settings import Settings
+
+ANSWER_SECONDS_MAX = 20.0
+PAGE_ITEMS_MAX = 1000  # the API gives no more at once
+
+
+class Api:
+    """The API of this system; every method raises ClickException where there is no answer."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.url = addresses.addresses(settings).api
+        self._client = httpx.Client(timeout=ANSWER_SECONDS_MAX, trust_env=False)
+
+    def get(self, *parts: str, **parameters: str | int | None) -> dict[str, Any]:
+        """The answer about `/part/part`; parameters that are None are not sent."""
+        given = {name.rstrip("_"): value for name, value in parameters.items() if value is not None}
+        try:
+            answer = self._client.get(self.url + _path(parts), params=given)
+        except httpx.HTTPError as error:
+            raise click.ClickException(
+                f"the API at {self.url} does not answer: is `portfolio up` running? ({error})"
+            ) from error
+        if answer.status_code != httpx.codes.OK:
+            raise click.ClickException(_problem(answer))
+        content: dict[str, Any] = answer.json()
+        return content
+
+    def items(self, *parts: str, **parameters: str | int | None) -> Iterator[dict[str, Any]]:
+        """A whole list, page by page."""
+        cursor = None
+        while True:
+            page = self.get(*parts, **parameters, limit=PAGE_ITEMS_MAX, cursor=cursor)
+            yield from page["items"]
+            cursor = page["next"]
+            if cursor is None:
+                return
+
+
+def _path(parts: tuple[str, ...]) -> str:
+    # An id may be `..`, which a client would resolve.
+    quoted = (quote(part, safe="") if part.strip(".") else "%2E" * len(part) for part in parts)
+    return "/" + "/".join(quoted)
+
+
+def _problem(answer: httpx.Response) -> str:
+    try:
+        problem: Mapping[str, Any] = answer.json()
+        detail = problem["detail"]
+        errors = [f"{error['pointer']}: {error['message']}" for error in problem["errors"]]
+    except (ValueError, KeyError, TypeError):
+        return f"the API answered {answer.status_code}: {answer.text[:500]}"
+    return "\n".join([str(detail), *errors])

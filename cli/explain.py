@@ -1,0 +1,114 @@
+"""`portfolio explain`: where the cost of a sale came from, and where that of a purchase went."""
+
+from typing import Any
+
+import click
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from calculator import Kind, ReliefMethod, TransactionType
+from cli.asking import Api
+from cli.printing import console, json_option, print_json, table
+from cli.settings import Settings
+
+DISPOSAL_COLUMNS = (
+    "lot_id",
+    "acquired_at",
+    "quantity",
+    "cost",
+    "proceeds",
+    "realized_gain_loss",
+    "cost_local",
+    "proceeds_local",
+    "realized_gain_loss_local",
+)
+CONSUMER_COLUMNS = ("transaction_id", "disposed_at", *DISPOSAL_COLUMNS[2:])
+INCREASES = tuple(each.value for each in TransactionType if each.kind is Kind.INCREASE)
+
+
+@click.command()
+@click.argument("portfolio_id")
+@click.argument("transaction_id")
+@json_option
+@click.pass_obj
+def explain(settings: Settings, portfolio_id: str, transaction_id: str, as_json: bool) -> None:
+    """How a transaction was booked: the lots a sale consumed, or who consumed a purchase."""
+    found = explanation(Api(settings), portfolio_id, transaction_id)
+    if as_json:
+        print_json(found)
+    else:
+        console().print(described(found))
+
+
+def explanation(api: Api, portfolio_id: str, transaction_id: str) -> dict[str, Any]:
+    """The result and, of a booked increase, what later decreases took of its lot (AVCO: of the
+    pool it went into, so nothing can be told)."""
+    result = api.get("portfolios", portfolio_id, "transactions", transaction_id)
+    consumers: list[dict[str, Any]] = []
+    is_pooled = False
+    if result["status"] == "BOOKED" and result["transaction_type"] in INCREASES:
+        holding = "portfolios", portfolio_id, "positions", result["security_id"]
+        is_pooled = ReliefMethod(api.get(*holding)["cost_basis_method"]).pools
+        if not is_pooled:
+            consumers = _consumers(api, result)
+    return {"transaction": result, "consumed_by": consumers, "is_pooled": is_pooled}
+
+
+def _consumers(api: Api, increase: dict[str, Any]) -> list[dict[str, Any]]:
+    """Oldest first."""
+    found = api.items(
+        "portfolios", increase["portfolio_id"], "disposals",
+        security_id=increase["security_id"], from_=increase["transaction_date"],
+    )  # fmt: skip
+    return [taken for taken in found if taken["lot_id"] == increase["transaction_id"]][::-1]
+
+
+def described(found: dict[str, Any]) -> RenderableType:
+    """The explanation for people."""
+    result = found["transaction"]
+    parts: list[RenderableType] = [Text(_headline(result), style="bold")]
+    parts += [Text(line) for line in _terms(result)]
+    if result["disposals"]:
+        parts.append(
+            table(
+                "lots it consumed, in order of relief",
+                DISPOSAL_COLUMNS,
+                [[taken[name] for name in DISPOSAL_COLUMNS] for taken in result["disposals"]],
+            )
+        )
+    if found["is_pooled"]:
+        parts.append(Text("It went into a pool (AVCO): what was taken from it has no single lot."))
+    elif found["consumed_by"]:
+        parts.append(
+            table(
+                "who consumed its lot",
+                CONSUMER_COLUMNS,
+                [[taken[name] for name in CONSUMER_COLUMNS] for taken in found["consumed_by"]],
+            )
+        )
+    return Group(*parts)
+
+
+def _headline(result: dict[str, Any]) -> str:
+    what = (result["transaction_type"], result["quantity"], result["security_id"])
+    said = " ".join(str(part) for part in what if part is not None)
+    when = f" on {result['transaction_date']}" if result["transaction_date"] else ""
+    return f"{result['portfolio_id']} {result['transaction_id']}: {said}{when}: {result['status']}"
+
+
+def _terms(result: dict[str, Any]) -> list[str]:
+    """What was asked for and what came out, a line each; what is not known has no line."""
+    local, base = result["trade_currency"], result["base_currency"]
+    lines = [
+        ("price", result["price"], local),
+        ("amount before fees", result["gross_transaction_amount"], local),
+        ("fee", result["trade_fee"], local),
+        (f"rate {local} to {base}", result["fx_rate"], ""),
+        ("reason", result["reason"], ""),
+        ("detail", result["detail"], ""),
+        ("net cost", result["net_cost"], base),
+        ("net cost, local", result["net_cost_local"], local),
+        ("gain", result["realized_gain_loss"], base),
+        ("gain, local", result["realized_gain_loss_local"], local),
+    ]
+    return [f"  {name:<20} {value} {unit}".rstrip() for name, value, unit in lines if value]

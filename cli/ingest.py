@@ -1,0 +1,203 @@
+"""`portfolio ingest`: a file of transactions, or of portfolio records, into Kafka."""
+
+import io
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from calculator import Cancellation, Portfolio, Transaction
+from cli.printing import console, json_option, messages, print_json
+from cli.sending import Sender
+from cli.servers import connections
+from cli.settings import Settings
+from wire.csvlines import NumberedEvent, events_of_csv, events_of_json_lines
+from wire.fields import FieldError, Malformed
+from wire.portfolios import decode_portfolio
+from wire.topics import PORTFOLIOS, RAW_TRANSACTIONS, Topic
+from wire.transactions import decode_transaction
+
+PORTFOLIO_FIELD = b'"cost_basis_method"'  # no transaction has it, every portfolio record does
+ERRORS_LISTED_MAX = 100  # in the JSON summary; stderr gets them all
+PROGRESS_EVERY = 2000  # events
+
+Read = Callable[[bytes], Transaction | Cancellation | Portfolio | Malformed]
+
+
+@dataclass(slots=True)
+class Summary:
+    """What became of a file."""
+
+    file: str
+    topic: str
+    is_dry_run: bool
+    events: int = 0  # read, good or not
+    sent: int = 0
+    malformed: int = 0
+    seconds: float = 0.0
+    errors: list[dict[str, object]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """An opened file: its events, how to read one, and where they go."""
+
+    events: Iterator[NumberedEvent]
+    read: Read
+    topic: Topic
+
+
+@click.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Check every line and send nothing.")
+@click.option(
+    "--portfolios/--transactions",
+    "are_portfolios",
+    default=None,
+    help="What the file holds. By default its first line tells: only portfolio records have a "
+    "cost_basis_method.",
+)
+@json_option
+@click.pass_context
+def ingest(
+    context: click.Context, file: Path, dry_run: bool, are_portfolios: bool | None, as_json: bool
+) -> None:
+    """Send the events of FILE: CSV where its name ends in .csv, else one JSON object a line.
+
+    Malformed lines are reported on stderr and left out; the others are sent all the same, and the
+    exit code is 1. Sending a file again does no harm: what is known already changes nothing.
+    """
+    with file.open("rb") as opened:
+        source = open_source(opened, is_csv=is_csv(file), are_portfolios=are_portfolios)
+        sender = None
+        if not dry_run:
+            settings: Settings = context.obj
+            bootstrap = settings.kafka_bootstrap or connections(settings).kafka_bootstrap
+            sender = Sender(bootstrap, source.topic.name)
+        with _progress(opened, file) as advance:
+            summary = send_all(source, str(file), sender, _complain(file), advance)
+    if as_json:
+        print_json(_described(summary))
+    else:
+        _show(summary)
+    context.exit(1 if summary.malformed else 0)
+
+
+def is_csv(file: Path) -> bool:
+    return file.suffix.lower() == ".csv"
+
+
+def open_source(opened: BinaryIO, *, is_csv: bool, are_portfolios: bool | None) -> Source:
+    """The events of an opened file; are_portfolios None: its first line tells."""
+    if is_csv:
+        if are_portfolios:
+            raise click.UsageError("portfolio records come as JSON lines, not as CSV")
+        lines = io.TextIOWrapper(opened, "utf-8", errors="surrogateescape", newline="")
+        return Source(events_of_csv(lines), decode_transaction, RAW_TRANSACTIONS)
+    events = events_of_json_lines(opened)
+    if are_portfolios is None:
+        first = list(zip(range(1), events, strict=False))
+        are_portfolios = any(
+            isinstance(event, bytes) and PORTFOLIO_FIELD in event for _, (_, event) in first
+        )
+        events = chain((event for _, event in first), events)
+    if are_portfolios:
+        return Source(events, decode_portfolio, PORTFOLIOS)
+    return Source(events, decode_transaction, RAW_TRANSACTIONS)
+
+
+def send_all(
+    source: Source,
+    name: str,
+    sender: Sender | None,
+    complain: Callable[[int, Iterable[FieldError]], None],
+    advance: Callable[[], None] = lambda: None,
+) -> Summary:
+    """Check and send every event; without a sender only check."""
+    summary = Summary(name, source.topic.name, is_dry_run=sender is None)
+    began = time.monotonic()
+    for line, event in source.events:
+        summary.events += 1
+        content = event if isinstance(event, Malformed) else source.read(event)
+        if isinstance(content, Malformed):
+            summary.malformed += 1
+            complain(line, content.errors)
+            if len(summary.errors) < ERRORS_LISTED_MAX:
+                summary.errors += [_listed(line, error) for error in content.errors]
+        elif sender is not None:
+            assert isinstance(event, bytes)
+            sender.send(content.portfolio_id, event)
+        if summary.events % PROGRESS_EVERY == 0:
+            advance()
+    if sender is not None:
+        sender.finish()
+        summary.sent = sender.sent
+    summary.seconds = time.monotonic() - began
+    return summary
+
+
+def _complain(file: Path) -> Callable[[int, Iterable[FieldError]], None]:
+    def complain(line: int, errors: Iterable[FieldError]) -> None:
+        for error in errors:
+            where = f"{file}:{line}: {error.field}: " if error.field else f"{file}:{line}: "
+            click.echo(f"{where}{error.rule.value}: {error.message}", err=True)
+
+    return complain
+
+
+@contextmanager
+def _progress(opened: BinaryIO, file: Path) -> Iterator[Callable[[], None]]:
+    """A bar on a terminal; nothing on a pipe."""
+    bar = Progress(
+        TextColumn(file.name),
+        BarColumn(),
+        TextColumn("{task.percentage:.0f} %"),
+        TimeRemainingColumn(),
+        console=messages(),
+        transient=True,
+        disable=not messages().is_terminal,
+    )
+    with bar:
+        task = bar.add_task(file.name, total=file.stat().st_size)
+        yield lambda: bar.update(task, completed=opened.tell())
+
+
+def _listed(line: int, error: FieldError) -> dict[str, object]:
+    return {
+        "line": line,
+        "field": error.field,
+        "rule": error.rule.value,
+        "message": error.message,
+    }
+
+
+def _described(summary: Summary) -> dict[str, object]:
+    return {
+        "file": summary.file,
+        "topic": summary.topic,
+        "dry_run": summary.is_dry_run,
+        "events": summary.events,
+        "sent": summary.sent,
+        "malformed": summary.malformed,
+        "seconds": round(summary.seconds, 3),
+        "errors": summary.errors,
+    }
+
+
+def _show(summary: Summary) -> None:
+    good = summary.events - summary.malformed
+    rate = f", {summary.events / summary.seconds:,.0f} a second" if summary.seconds > 1 else ""
+    out = console()
+    if summary.is_dry_run:
+        out.print(f"{good} good and {summary.malformed} malformed; nothing was sent")
+    else:
+        out.print(
+            f"sent {summary.sent} to {summary.topic} in {summary.seconds:.1f} s{rate}; "
+            f"{summary.malformed} malformed"
+        )

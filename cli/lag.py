@@ -1,0 +1,111 @@
+"""How far books and tables are behind: records that the workers, and the store, have still to do."""
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import psycopg2
+from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, TopicPartition
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._listoffsets import OffsetSpec
+
+from cli import addresses
+from cli.servers import Connections, connections
+from cli.settings import Settings
+from cli.workers import Workers, ask_workers
+from wire.topics import APP_ID, INPUTS, RESULTS
+
+POLL_SECONDS = 0.2
+ANSWER_SECONDS_MAX = 10.0
+WORKERS_REMEMBER_SECONDS = 0.1  # longer than they repeat an answer for
+Place = tuple[str, int]  # topic, partition
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """Both 0: every table shows everything that came in."""
+
+    book: int  # records of the inputs not booked yet, and holdings still being re-booked
+    store: int  # committed records of the results not in PostgreSQL yet
+
+
+def measure(settings: Settings, found: Connections) -> Lag:
+    """Books first: what they publish meanwhile is then counted as not stored."""
+    workers = ask_all(settings)
+    book = behind_the_books(found, workers, settings.partitions)
+    return Lag(book, behind_the_store(found, settings.partitions))
+
+
+def wait_until_applied(settings: Settings, seconds: float) -> Lag:
+    """Wait until nothing is left to do, or the time is over; return what is left."""
+    deadline = time.monotonic() + seconds
+    found = connections(settings)
+    while True:
+        lag = measure(settings, found)
+        if lag == Lag(0, 0) or time.monotonic() > deadline:
+            return lag
+        time.sleep(POLL_SECONDS)
+
+
+def ask_all(settings: Settings) -> Workers:
+    """The workers, so that the sum of what they say is true.
+
+    One that was asked early may since have got records that another one forwarded. Forwarded
+    once, they stay: where nothing was left, the second answer of all is the true one.
+    """
+    urls = addresses.addresses(settings).workers
+    workers = ask_workers(urls)
+    if not sum(status.lag for status in workers.statuses):
+        time.sleep(WORKERS_REMEMBER_SECONDS)
+        workers = ask_workers(urls)
+    return workers
+
+
+def behind_the_books(found: Connections, workers: Workers, partitions: int) -> int:
+    behind = sum(status.lag for status in workers.statuses)
+    unserved = set(range(partitions)) - workers.owners.keys()
+    return behind + (_behind_the_group(_admin(found), unserved) if unserved else 0)
+
+
+def behind_the_store(found: Connections, partitions: int) -> int:
+    places = [(topic.name, p) for topic in RESULTS for p in range(partitions)]
+    ends = end_offsets(_admin(found), places)
+    done = dict.fromkeys(ends, 0) | _store_progress(found.database_url)
+    return sum(max(0, end - done[place]) for place, end in ends.items())
+
+
+def _admin(found: Connections) -> AdminClient:
+    return AdminClient({"bootstrap.servers": found.kafka_bootstrap, "log_level": 0})
+
+
+def end_offsets(kafka: AdminClient, places: Iterable[Place]) -> dict[Place, int]:
+    """Where a reader of committed records ends."""
+    latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+    futures = kafka.list_offsets(
+        {TopicPartition(*place): latest for place in places},
+        isolation_level=IsolationLevel.READ_COMMITTED,
+        request_timeout=ANSWER_SECONDS_MAX,
+    )
+    return {(one.topic, one.partition): future.result().offset for one, future in futures.items()}
+
+
+def _store_progress(database_url: str) -> dict[Place, int]:
+    connection = psycopg2.connect(database_url, connect_timeout=int(ANSWER_SECONDS_MAX))
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT topic, partition, next_offset FROM store_progress")
+            return {(topic, partition): next_offset for topic, partition, next_offset in cursor}
+    finally:
+        connection.close()
+
+
+def _behind_the_group(kafka: AdminClient, unserved: Iterable[int]) -> int:
+    """Partitions that nobody serves now: their last owner told the group how far it was."""
+    places = [(topic.name, partition) for topic in INPUTS for partition in unserved]
+    asked = ConsumerGroupTopicPartitions(APP_ID, [TopicPartition(*place) for place in places])
+    answer = kafka.list_consumer_group_offsets([asked])[APP_ID].result(ANSWER_SECONDS_MAX)
+    # Negative: the group never got that far.
+    done: Mapping[Place, int] = {
+        (one.topic, one.partition): max(0, one.offset) for one in answer.topic_partitions
+    }
+    return sum(max(0, end - done[place]) for place, end in end_offsets(kafka, places).items())

@@ -1,0 +1,29 @@
+"""`portfolio migrate`: the tables of the database, brought up to date."""
+
+import click
+import psycopg2
+
+from cli.printing import console, json_option, masked, print_json
+from cli.servers import connections
+from cli.settings import Settings
+from migrations.upgrade import current, upgrade
+
+
+@click.command()
+@json_option
+@click.pass_obj
+def migrate(settings: Settings, as_json: bool) -> None:
+    """Create the tables, or bring older ones up to date."""
+    url = settings.database_url or connections(settings).database_url
+    try:
+        before = current(url)
+        upgrade(url)
+        after = current(url)
+    except psycopg2.OperationalError as error:
+        raise click.ClickException(f"{masked(url)}: {error}") from error
+    if as_json:
+        print_json({"before": before, "revision": after})
+    elif before == after:
+        console().print(f"{masked(url)} is at revision {after} already")
+    else:
+        console().print(f"{masked(url)} is at revision {after} now")

@@ -1,0 +1,76 @@
+"""Hands events to Kafka: acknowledged by all, never twice, each in its portfolio's partition."""
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+
+from cli.servers import ServerError
+from wire.partitioner import partition_of
+
+ANSWER_SECONDS_MAX = 15.0
+DELIVERY_SECONDS_MAX = 120.0
+# How many events wait in memory until the oldest are on their way; a poll costs as much as two.
+POLL_EVERY = 1000
+
+
+class Sender:
+    """Sends to one topic; `finish` returns once everything is stored."""
+
+    def __init__(self, bootstrap: str, topic: str) -> None:
+        self._topic = topic
+        self._producer = Producer(
+            {
+                "bootstrap.servers": bootstrap,
+                "enable.idempotence": True,
+                "acks": "all",
+                "linger.ms": 20,
+                "batch.num.messages": 10_000,
+                "batch.size": 1 << 20,
+                "queue.buffering.max.messages": 200_000,
+                "delivery.timeout.ms": int(DELIVERY_SECONDS_MAX * 1000),
+                "delivery.report.only.error": True,
+                "on_delivery": self._delivered,
+                # It would print a line for each refused connection.
+                "log_level": 0,
+            }
+        )
+        self._error: KafkaError | None = None
+        self.sent = 0
+        self.lost = 0
+        self._partitions = self._count_partitions()
+
+    def send(self, portfolio_id: str, value: bytes) -> None:
+        partition = partition_of(portfolio_id, self._partitions)
+        while True:
+            try:
+                self._producer.produce(self._topic, value, portfolio_id, partition)
+                break
+            except BufferError:
+                self._producer.poll(0.1)
+        self.sent += 1
+        if self.sent % POLL_EVERY == 0:
+            self._producer.poll(0)
+
+    def finish(self) -> None:
+        """Wait until all are stored; raise if some are not."""
+        waiting = self._producer.flush(DELIVERY_SECONDS_MAX + ANSWER_SECONDS_MAX)
+        self.lost += waiting
+        self.sent -= self.lost
+        if self.lost:
+            why = f": {self._error.str()}" if self._error is not None else ""
+            raise ServerError(
+                f"{self.lost} events were not delivered{why}; sending the file again is safe"
+            )
+
+    def _count_partitions(self) -> int:
+        try:
+            topics = self._producer.list_topics(self._topic, timeout=ANSWER_SECONDS_MAX).topics
+        except KafkaException as error:
+            raise ServerError(f"Kafka does not answer: {error.args[0].str()}") from error
+        partitions = len(topics[self._topic].partitions)
+        if not partitions:
+            raise ServerError(f"there is no topic {self._topic}: `portfolio up` creates it")
+        return partitions
+
+    def _delivered(self, error: KafkaError | None, message: Message) -> None:
+        if error is not None:
+            self.lost += 1
+            self._error = error

@@ -1,0 +1,104 @@
+"""`portfolio worker`, `store` and `api`: one process each, as `up` or a container starts them."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from cli import addresses, parts
+from cli.servers import connections
+from cli.settings import Settings
+
+
+@click.command()
+@click.option(
+    "--http-host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Address to listen on, by which the API and the other workers reach this one.",
+)
+@click.option(
+    "--http-port",
+    type=click.IntRange(1, 65535),
+    default=addresses.WORKER_PORT,
+    show_default=True,
+    help="Port of the live tables.",
+)
+@click.option(
+    "--datadir",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="State of this worker alone.  [default: DATA_DIR/workers/PORT]",
+)
+@click.pass_obj
+def worker(settings: Settings, http_host: str, http_port: int, datadir: Path | None) -> None:
+    """Keep the books of its share of the partitions, and answer about them."""
+    from streams import logs
+    from streams import worker as process
+    from streams.settings import WorkerSettings
+
+    logs.configure(settings.log_level, settings.log_format)
+    process.run(
+        WorkerSettings(
+            kafka_bootstrap=_kafka(settings),
+            data_dir=datadir or parts.workers_dir(settings) / f"port-{http_port}",
+            http_host=http_host,
+            http_port=http_port,
+            partitions=settings.partitions,
+            default_method=settings.default_cost_basis_method,
+        )
+    )
+
+
+@click.command()
+@click.pass_obj
+def store(settings: Settings) -> None:
+    """Write what the workers publish to PostgreSQL."""
+    from streams import logs
+    from streams import store as process
+    from streams.settings import StoreSettings
+
+    logs.configure(settings.log_level, settings.log_format)
+    found = connections(settings)
+    process.run(
+        StoreSettings(
+            kafka_bootstrap=found.kafka_bootstrap,
+            database_url=found.database_url,
+            data_dir=settings.data_dir / "store",
+            partitions=settings.partitions,
+        )
+    )
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(1, 65535), help="[default: API_PORT]")
+@click.pass_obj
+def api(settings: Settings, port: int | None) -> None:
+    """Take transactions in over HTTP, and answer questions."""
+    import uvicorn
+    from api.main import create_app
+
+    from api.settings import ApiSettings
+    from streams import logs
+
+    logs.configure(settings.log_level, settings.log_format)
+    if port is not None:
+        settings = replace(settings, api_port=port)
+    found = connections(settings)
+    app = create_app(
+        ApiSettings(
+            kafka_bootstrap=found.kafka_bootstrap,
+            database_url=found.database_url,
+            partitions=settings.partitions,
+            worker_urls=settings.worker_urls or addresses.addresses(settings).workers,
+            host=settings.api_host,
+            port=settings.api_port,
+        )
+    )
+    uvicorn.run(
+        app, host=settings.api_host, port=settings.api_port, log_config=None, access_log=False
+    )
+
+
+def _kafka(settings: Settings) -> str:
+    """A worker needs Kafka alone."""
+    return settings.kafka_bootstrap or connections(settings).kafka_bootstrap

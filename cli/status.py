@@ -1,0 +1,134 @@
+"""`portfolio status`: what runs, who owns which partitions, and how far everything is."""
+
+from typing import Any
+
+import click
+import httpx
+import psycopg2
+from confluent_kafka import KafkaException
+
+from cli import addresses, lag
+from cli.printing import console, json_option, masked, print_json, table
+from cli.servers import Connections, ServerError, connections, processes
+from cli.servers.embedded import Files
+from cli.settings import Settings
+from cli.workers import COUNTS, Workers
+
+ANSWER_SECONDS_MAX = 5.0
+
+
+@click.command()
+@json_option
+@click.pass_context
+def status(context: click.Context, as_json: bool) -> None:
+    """Servers, workers and what they own, lag, and what became of the inputs.
+
+    Exit code 1 where a part is away that should be there. lag.book counts records of the inputs
+    that are not booked, lag.store committed results that are not in PostgreSQL; where both are 0,
+    every answer shows everything that came in.
+    """
+    found = collect(context.obj)
+    if as_json:
+        print_json(found)
+    else:
+        _show(found)
+    context.exit(1 if found["away"] else 0)
+
+
+def collect(settings: Settings) -> dict[str, Any]:
+    """Everything that `status --json` says."""
+    away: list[str] = []
+    found: dict[str, Any] = {
+        "kafka": {"bootstrap": settings.kafka_bootstrap},
+        "database": {"url": settings.database_url},
+        "api": _api(settings, away),
+        "store": {"pid": _pid(settings, "store")},
+        "workers": [],
+        "lag": {"book": None, "store": None},
+        "inputs": dict.fromkeys(COUNTS, 0),
+        "away": away,
+    }
+    try:
+        servers = connections(settings)
+    except ServerError as error:
+        away.append(str(error))
+        return found
+    found["kafka"]["bootstrap"] = servers.kafka_bootstrap
+    found["database"]["url"] = servers.database_url
+    _add_books(settings, servers, found)
+    return found
+
+
+def _add_books(settings: Settings, servers: Connections, found: dict[str, Any]) -> None:
+    workers = lag.ask_all(settings)
+    found["workers"] = [
+        {
+            "pid": one.pid,
+            "url": one.url,
+            "partitions": one.partitions,
+            "lag": one.lag,
+            "unsettled": one.unsettled,
+        }
+        for one in workers.statuses
+    ]
+    found["inputs"] = workers.inputs()
+    found["away"] += _unserved(workers, settings.partitions)
+    try:
+        found["lag"]["book"] = lag.behind_the_books(servers, workers, settings.partitions)
+        found["lag"]["store"] = lag.behind_the_store(servers, settings.partitions)
+    except KafkaException as error:
+        found["away"].append(f"Kafka: {error.args[0].str()}")
+    except psycopg2.Error as error:
+        found["away"].append(f"PostgreSQL: {str(error).strip()}")
+
+
+def _unserved(workers: Workers, partitions: int) -> list[str]:
+    unserved = sorted(set(range(partitions)) - workers.owners.keys())
+    if not unserved:
+        return []
+    return ["no worker serves partition " + ", ".join(map(str, unserved))]
+
+
+def _api(settings: Settings, away: list[str]) -> dict[str, Any]:
+    url = addresses.addresses(settings).api
+    try:
+        answer = httpx.get(f"{url}/readyz", timeout=ANSWER_SECONDS_MAX, trust_env=False)
+        is_ready = answer.status_code == httpx.codes.OK
+        said = "is not ready: " + answer.text
+    except httpx.HTTPError:
+        is_ready, said = False, "does not answer"
+    # Without `up` nobody promised an API: workers and a store may run alone.
+    if not is_ready and addresses.written(settings) is not None:
+        away.append(f"the API {said}")
+    return {"url": url, "is_ready": is_ready, "pid": _pid(settings, "api")}
+
+
+def _pid(settings: Settings, name: str) -> int | None:
+    """Of a process that `up` keeps running."""
+    process = processes.find(Files(settings.data_dir).pid(name))
+    return None if process is None else process.pid
+
+
+def _show(found: dict[str, Any]) -> None:
+    out = console()
+    database = found["database"]["url"]
+    out.print(f"Kafka       {found['kafka']['bootstrap'] or 'away'}")
+    out.print(f"PostgreSQL  {masked(database) if database else 'away'}")
+    out.print(
+        f"API         {found['api']['url']}{'' if found['api']['is_ready'] else '  not ready'}"
+    )
+    columns = ["pid", "url", "partitions", "lag", "re-booking"]
+    rows = [
+        (w["pid"], w["url"], " ".join(map(str, w["partitions"])), w["lag"], w["unsettled"])
+        for w in found["workers"]
+    ]
+    out.print(table("workers", columns, rows))
+    behind = found["lag"]
+    out.print(f"lag         {_known(behind['book'])} to book, {_known(behind['store'])} to store")
+    out.print("inputs      " + ", ".join(f"{n} {name}" for name, n in found["inputs"].items()))
+    for line in found["away"]:
+        out.print(f"away: {line}", style="red", markup=False)
+
+
+def _known(count: int | None) -> str:
+    return "?" if count is None else str(count)

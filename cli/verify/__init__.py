@@ -1,0 +1,1 @@
+"""Books everything again with the calculator alone, and compares what the system says."""

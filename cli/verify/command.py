@@ -1,0 +1,106 @@
+"""`portfolio verify`: whether all that the system says is what the calculator says."""
+
+import time
+from collections.abc import Sequence
+
+import click
+import psycopg2
+from confluent_kafka import KafkaException
+
+from cli import addresses
+from cli.lag import Lag, wait_until_applied
+from cli.printing import console, json_option, print_json
+from cli.servers import ServerError, connections
+from cli.settings import Settings
+from cli.verify.check import check
+from cli.verify.report import Report
+from cli.workers import ask_workers
+
+
+@click.command()
+@click.option(
+    "--limit", type=click.IntRange(0), default=50, show_default=True, help="Differences to print."
+)
+@click.option(
+    "--wait",
+    "wait_seconds",
+    type=click.FloatRange(0),
+    default=60.0,
+    show_default=True,
+    help="Seconds to wait until everything that came in is booked and stored.",
+)
+@json_option
+@click.pass_context
+def verify(context: click.Context, limit: int, wait_seconds: float, as_json: bool) -> None:
+    """Book every input again with the calculator alone; compare PostgreSQL, topics, live tables.
+
+    Nothing may come in meanwhile. Exit code 1 where anything differs.
+    """
+    began = time.monotonic()
+    report = verified(context.obj, limit, wait_seconds)
+    seconds = time.monotonic() - began
+    if as_json:
+        print_json(described(report, seconds))
+    else:
+        show(report, seconds)
+    context.exit(0 if report.is_good else 1)
+
+
+def verified(settings: Settings, limit: int, wait_seconds: float) -> Report:
+    """Wait until the system has done its work, then compare."""
+    found = connections(settings)
+    try:
+        behind = wait_until_applied(settings, wait_seconds)
+        if behind != Lag(0, 0):
+            raise ServerError(
+                f"after {wait_seconds:.0f} s {behind.book} records are still to be booked and "
+                f"{behind.store} to be stored: `portfolio status` says who is away"
+            )
+        workers = ask_workers(addresses.addresses(settings).workers)
+        return check(found, workers, settings.partitions, settings.default_cost_basis_method, limit)
+    except KafkaException as error:
+        raise ServerError(f"Kafka: {error.args[0].str()}") from error
+    except psycopg2.Error as error:
+        raise ServerError(f"PostgreSQL: {str(error).strip()}") from error
+
+
+def described(report: Report, seconds: float) -> dict[str, object]:
+    """What `verify --json` says."""
+    return {
+        "good": report.is_good,
+        "events": report.events,
+        "compared": report.compared,
+        "differences": report.differing.total(),
+        "differing": report.differing,
+        "first": [
+            {
+                "place": one.place,
+                "key": one.key,
+                "column": one.column,
+                "expected": one.expected,
+                "found": one.found,
+            }
+            for one in report.differences
+        ],
+        "moved": report.has_moved,
+        "seconds": round(seconds, 3),
+    }
+
+
+def show(report: Report, seconds: float) -> None:
+    """The same for people."""
+    out = console()
+    for difference in report.differences:
+        out.print(str(difference), markup=False)
+    total = report.differing.total()
+    compared = f"{report.compared.total()} rows of {report.events} events in {seconds:.1f} s"
+    if report.is_good:
+        out.print(f"verified {compared}: all is as the calculator says")
+        return
+    out.print(f"{total} differences in {compared}: {_by_place(report.differing.most_common())}")
+    if report.has_moved:
+        out.print("More came in meanwhile: verify again when nothing does.")
+
+
+def _by_place(counts: Sequence[tuple[str, int]]) -> str:
+    return ", ".join(f"{count} in {place}" for place, count in counts)

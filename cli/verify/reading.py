@@ -1,0 +1,71 @@
+"""Reads topics from their start to an end that was fixed before, committed records only."""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
+
+Place = tuple[str, int]  # topic, partition
+BATCH_RECORDS = 5000
+SILENCE_SECONDS_MAX = 30.0
+
+
+def read(bootstrap: str, ends: Mapping[Place, int]) -> Iterator[Message]:
+    """The records below these offsets, those of a partition in their order."""
+    waiting = {place: end for place, end in ends.items() if end > 0}
+    consumer = Consumer(
+        {
+            "bootstrap.servers": bootstrap,
+            "group.id": "portfolio-verify",  # demanded, and never committed to
+            "enable.auto.commit": False,
+            "isolation.level": "read_committed",
+            "enable.partition.eof": True,
+            "auto.offset.reset": "earliest",
+            "log_level": 0,
+        }
+    )
+    try:
+        consumer.assign([TopicPartition(*place, OFFSET_BEGINNING) for place in waiting])
+        while waiting:
+            messages = consumer.consume(BATCH_RECORDS, SILENCE_SECONDS_MAX)
+            if not messages:
+                raise KafkaException(KafkaError(KafkaError._TIMED_OUT, "Kafka sends no records"))
+            yield from _below(messages, waiting)
+    finally:
+        consumer.close()
+
+
+def _below(messages: Iterable[Message], waiting: dict[Place, int]) -> Iterator[Message]:
+    """The records before the ends; a partition that is at its end waits no longer."""
+    for message in messages:
+        error = message.error()
+        if error is not None and error.code() != KafkaError._PARTITION_EOF:
+            raise KafkaException(error)
+        place, offset = place_of(message)
+        end = waiting.get(place)
+        if end is None:
+            continue
+        position = offset
+        if error is None:
+            position = offset + 1
+            if offset < end:
+                yield message
+        # Behind the last record may lie markers of transactions: then only the end of the
+        # partition itself tells.
+        if position >= end:
+            del waiting[place]
+
+
+def place_of(message: Message) -> tuple[Place, int]:
+    """Topic and partition, and the offset."""
+    topic, partition, offset = message.topic(), message.partition(), message.offset()
+    assert topic is not None
+    assert partition is not None
+    assert offset is not None
+    return (topic, partition), offset

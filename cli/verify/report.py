@@ -1,0 +1,78 @@
+"""What differs: counted in full, shown up to a limit."""
+
+from collections import Counter
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+Row = tuple[object, ...]
+NOTHING = "nothing"
+A_ROW = "a row"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing that is not as the calculator says."""
+
+    place: str  # the table, topic or live answer
+    key: str
+    column: str  # empty where the whole row is missing or too much
+    expected: str
+    found: str
+
+    def __str__(self) -> str:
+        what = f"{self.place} {self.key}" + (f" {self.column}" if self.column else "")
+        return f"{what}: expected {self.expected}, found {self.found}"
+
+
+@dataclass(slots=True)
+class Report:
+    """Everything that was compared."""
+
+    limit: int  # differences to keep; all are counted
+    events: int = 0  # records of raw_transactions
+    has_moved: bool = False  # more came in meanwhile, so differences may mean nothing
+    differences: list[Difference] = field(default_factory=list)
+    differing: Counter[str] = field(default_factory=Counter)  # by place
+    compared: Counter[str] = field(default_factory=Counter)  # rows, by place
+
+    @property
+    def is_good(self) -> bool:
+        return not self.differing
+
+    def add(self, place: str, key: Hashable, column: str, expected: object, found: object) -> None:
+        self.differing[place] += 1
+        if len(self.differences) < self.limit:
+            self.differences.append(
+                Difference(place, _key_text(key), column, str(expected), str(found))
+            )
+
+    def compare(
+        self,
+        place: str,
+        columns: Sequence[str],
+        expected: Mapping[Any, Row],
+        found: Mapping[Any, Row],
+    ) -> None:
+        """Rows by key; each row that differs is one difference, named by its first column."""
+        self.compared[place] += len(expected)
+        for key, row in expected.items():
+            actual = found.get(key)
+            if actual is None:
+                self.add(place, key, "", A_ROW, NOTHING)
+            elif row != actual:
+                column, one, other = _first_unequal(columns, row, actual)
+                self.add(place, key, column, one, other)
+        for key in found.keys() - expected.keys():
+            self.add(place, key, "", NOTHING, A_ROW)
+
+
+def _first_unequal(columns: Sequence[str], row: Row, actual: Row) -> tuple[str, object, object]:
+    for column, one, other in zip(columns, row, actual, strict=True):
+        if one != other:
+            return column, one, other
+    raise AssertionError("the rows differ")
+
+
+def _key_text(key: Hashable) -> str:
+    return " ".join(map(str, key)) if isinstance(key, tuple) else str(key)
