@@ -236,7 +236,7 @@ _PATTERNS = {
     "currency": _optional(_quoted(CURRENCY)),
     "version": _optional('"?([1-9][0-9]{0,9})"?'),
 }
-# One expression over all fields costs a third of one for each.
+# One expression over all fields costs less than half of one for each (1.4 and 3.4 us).
 _event = re.compile("\n".join(_PATTERNS[name] for name in FIELDS)).fullmatch
 _struct = msgspec.json.Decoder(_Event).decode
 _texts = msgspec.structs.astuple
