@@ -118,9 +118,6 @@ positions = Table(
     Column("base_currency", Text),
     Column("cost_basis_method", Text, nullable=False),
     *_written(),
-    # Rows are updated again and again, in columns without an index: with room left on its page
-    # the new row stays there and the index is not touched.
-    postgresql_with={"fillfactor": 80},
 )
 
 portfolios = Table(

@@ -98,7 +98,7 @@ _MOVE_PROGRESS = (
 )
 
 
-class ProgressMovedError(Exception):
+class ProgressMoved(Exception):
     """Somebody else stored these records, or the database was emptied; nothing was written.
 
     Read the progress again and go on from there.
@@ -160,7 +160,7 @@ def _write(
     with connection, connection.cursor() as cursor:
         found = _lock(cursor, progress)
         if any(offset != expected[partition] for partition, offset in found.items()):
-            raise ProgressMovedError(expected, found)
+            raise ProgressMoved(expected, found)
         _copy(cursor, "transactions", "transactions", rows.new_transactions)
         _copy(cursor, "lot_disposals", "lot_disposals", rows.new_disposals)
         if rows.transactions:

@@ -91,7 +91,7 @@ STATEMENTS = (
         as_of bigint NOT NULL,
         updated_at timestamptz NOT NULL DEFAULT now(),
         PRIMARY KEY (portfolio_id, security_id)
-    ) WITH (fillfactor = 80)
+    )
     """,
     """
     CREATE TABLE portfolios (

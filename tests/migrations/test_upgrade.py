@@ -111,7 +111,7 @@ def test_a_database_that_differs_from_the_schema_is_found(database_url: str, cha
     [
         "ALTER TABLE transactions RENAME CONSTRAINT transactions_pkey TO another",
         'ALTER TABLE positions ALTER COLUMN trade_currency TYPE text COLLATE "C"',
-        "ALTER TABLE positions RESET (fillfactor)",
+        "ALTER TABLE positions SET (fillfactor = 80)",
         "CREATE OR REPLACE VIEW lots AS SELECT * FROM ("
         + LOTS_VIEW.split(" AS\n", 1)[1]
         + ") AS l",

@@ -1,18 +1,19 @@
 """Batches of records into a real PostgreSQL: exactly, once, whole."""
 
-import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import Any
 
 import psycopg2
 import pytest
 from psycopg2 import extensions
 
 from migrations.upgrade import upgrade
-from streams.database import Progress, ProgressMovedError, connect, read_progress, write
+from streams.database import Progress, ProgressMoved, connect, read_progress, write
 from streams.rows import gather
 from tests.streams.records import (
     CANCELLED,
@@ -55,17 +56,17 @@ def store(
     )
 
 
-def read(database: extensions.connection, query: str) -> list[tuple[object, ...]]:
+def read(database: extensions.connection, query: str) -> list[tuple[Any, ...]]:
     with database, database.cursor() as cursor:
         cursor.execute(query)
         return cursor.fetchall()
 
 
-def transactions(database: extensions.connection) -> list[tuple[object, ...]]:
+def transactions(database: extensions.connection) -> list[tuple[Any, ...]]:
     return read(database, "SELECT transaction_id, version, as_of FROM transactions ORDER BY 1")
 
 
-def disposals(database: extensions.connection) -> list[tuple[object, ...]]:
+def disposals(database: extensions.connection) -> list[tuple[Any, ...]]:
     return read(database, "SELECT transaction_id, lot_id, as_of FROM lot_disposals ORDER BY 1, 2")
 
 
@@ -216,7 +217,6 @@ def test_any_bytes_and_errors_of_a_dead_letter_arrive_unchanged(
         "received_at": datetime(2023, 11, 14, 22, 13, 20, 123000, UTC),
         "as_of": None,
     }
-    assert json.dumps(errors)  # and they are JSON, not a text with JSON in it
 
 
 def test_a_result_replaces_the_one_before_and_all_its_disposals(
@@ -298,17 +298,17 @@ def test_a_dead_letter_that_is_stored_stays(database: extensions.connection) -> 
 def test_a_result_that_is_called_first_and_is_not_is_stored_all_the_same(
     database: extensions.connection,
 ) -> None:
-    store(database, result(first=True, disposals=[disposal("B1")]), dead_letter())
+    before = (result(first=True, disposals=[disposal("B1")]), position(security_id="B"))
+    store(database, *before, dead_letter())
     store(
         database,
         result(first=True, transaction_id="S2", disposals=[disposal("B2")]),
         result(first=True, as_of=8, disposals=[disposal("B3")]),
         position(),
-        position(security_id="B"),
         tombstone(security_id="B"),
         portfolio(),
         dead_letter(source=("portfolios", 0, 0)),
-        at=2,
+        at=3,
     )
     assert transactions(database) == [("S1", 3, 8), ("S2", 3, 7)]
     assert disposals(database) == [("S1", "B3", 8), ("S2", "B2", 7)]
@@ -342,7 +342,7 @@ def test_records_that_are_stored_already_are_not_stored_again(
     database: extensions.connection,
 ) -> None:
     store(database, result(first=True, version=1), tombstone())
-    with pytest.raises(ProgressMovedError) as caught:
+    with pytest.raises(ProgressMoved) as caught:
         store(database, result(first=True, version=2, as_of=9), position())
     assert caught.value.found == {COMPLETED_0: 2}
     assert transactions(database) == [("S1", 1, 7)]
@@ -354,7 +354,7 @@ def test_records_that_are_stored_already_are_not_stored_again(
 def test_an_emptied_database_is_noticed(database: extensions.connection) -> None:
     store(database, result())
     read(database, "TRUNCATE transactions, store_progress; SELECT")
-    with pytest.raises(ProgressMovedError) as caught:
+    with pytest.raises(ProgressMoved) as caught:
         store(database, result(), at=1)
     assert caught.value.found == {COMPLETED_0: 0}
     assert transactions(database) == []
@@ -399,7 +399,7 @@ def test_of_two_stores_of_the_same_records_one_writes_and_the_other_is_told(
                     progress=progress,
                 )
                 outcomes.append(quantity)
-            except ProgressMovedError as moved:
+            except ProgressMoved as moved:
                 outcomes.append(moved.found)
 
     threads = [threading.Thread(target=run, args=(quantity,)) for quantity in "12"]
@@ -410,3 +410,35 @@ def test_of_two_stores_of_the_same_records_one_writes_and_the_other_is_told(
     assert {COMPLETED_0: 1, POSITIONS_0: 1} in outcomes
     (written,) = [outcome for outcome in outcomes if isinstance(outcome, str)]
     assert one(database, "positions")["quantity"] == D(written)
+
+
+def test_a_store_waits_for_the_one_that_is_writing_and_then_finds_the_progress_moved(
+    database: extensions.connection, database_url: str
+) -> None:
+    store(database, result())
+    outcomes: list[Progress] = []
+
+    def run() -> None:
+        try:
+            store(database, result(version=9), at=1)
+        except ProgressMoved as moved:
+            outcomes.append(moved.found)
+
+    late = threading.Thread(target=run)
+    with closing(psycopg2.connect(database_url)) as other, other, other.cursor() as cursor:
+        cursor.execute("SELECT FROM store_progress FOR SHARE")
+        late.start()
+        wait_until_blocked(cursor, database.info.backend_pid)
+        cursor.execute("UPDATE store_progress SET next_offset = 2")
+    late.join(20)
+    assert outcomes == [{COMPLETED_0: 2}]
+    assert transactions(database) == [("S1", 3, 7)]
+
+
+def wait_until_blocked(cursor: extensions.cursor, backend_pid: int) -> None:
+    for _ in range(1000):
+        cursor.execute("SELECT cardinality(pg_blocking_pids(%s))", (backend_pid,))
+        if cursor.fetchone() == (1,):
+            return
+        time.sleep(0.01)
+    raise AssertionError("the store did not wait")

@@ -26,7 +26,7 @@ from wire.results import encode_portfolio, encode_position, encode_result, posit
 from wire.topics import COMPLETED, PORTFOLIOS_CURRENT, POSITIONS
 
 SALE_LINE = (
-    b"S1\tP1\tACME\tI1\tSELL\t2024-03-05T10:11:12.123456Z\t2024-03-07T00:00:00Z\t15\t187.3375\t"
+    b"P1\tS1\tACME\tI1\tSELL\t2024-03-05T10:11:12.123456Z\t2024-03-07T00:00:00Z\t15\t187.3375\t"
     b"2810.0625\t9.95\tUSD\tCHF\t0.9213\t3\tBOOKED\t\\N\t\\N\tEUR\t-1000.5\t-1000.25\t1579.37\t"
     b"-1100.5\t-1100.25\t1699.8625\traw_transactions\t5\t4294967296\t7\n"
 )
@@ -80,9 +80,9 @@ def test_of_a_cancelled_transaction_only_the_ids_the_type_and_the_version_are_le
 
 def test_the_first_result_of_a_transaction_goes_with_the_new_ones() -> None:
     gathered = gather([result(first=True, disposals=[disposal("B1")]), result(transaction_id="S2")])
-    assert column(gathered.new_transactions, 0) == ["S1"]
+    assert column(gathered.new_transactions, 1) == ["S1"]
     assert column(gathered.new_disposals, 4) == ["B1"]
-    assert column(gathered.transactions, 0) == ["S2"]
+    assert column(gathered.transactions, 1) == ["S2"]
     assert gathered.disposals == b""
 
 
@@ -172,6 +172,22 @@ def test_a_tombstone_where_none_belongs_stops_the_store() -> None:
         gather([Written(PORTFOLIOS_CURRENT.name, 0, b"P1", None)])
 
 
+def test_rows_come_in_the_order_of_their_primary_keys() -> None:
+    keys = [("P 1", "a"), ("P1", "B"), ("P", "Z"), ("P1", "A-"), ("P1", "A"), ("P1", "b")]
+    gathered = gather(
+        [
+            *(
+                result(portfolio_id=p, transaction_id=t, disposals=[disposal("2"), disposal("1")])
+                for p, t in keys
+            ),
+            *(position(portfolio_id=p, security_id=s) for p, s in keys),
+        ]
+    )
+    assert [tuple(line[:2]) for line in lines(gathered.transactions)] == sorted(keys)
+    assert [tuple(line[:2]) for line in lines(gathered.positions)] == sorted(keys)
+    assert [tuple(line[:2]) for line in lines(gathered.disposals)] == sorted(2 * keys)
+
+
 def test_every_column_of_the_tables_is_filled() -> None:
     filled = {
         schema.transactions: rows.TRANSACTION_COLUMNS,
@@ -227,7 +243,7 @@ def test_what_the_worker_writes_can_be_read() -> None:
         ]
     )
     status = rows.TRANSACTION_COLUMNS.index("status")
-    assert sorted((line[0], line[status]) for line in lines(gathered.transactions)) == [
+    assert sorted((line[1], line[status]) for line in lines(gathered.transactions)) == [
         ("B", "BOOKED"),
         ("BBB", "PENDING"),
         ("SS", "BOOKED"),
