@@ -1,6 +1,7 @@
 """Where a page begins, as text that only fits the list and the filters it was made for."""
 
 import base64
+import binascii
 import zlib
 from collections.abc import Sequence
 from typing import Any, TypeVar
@@ -22,10 +23,12 @@ def encode(scope: str, key: Sequence[object]) -> str:
 def decode(scope: str, cursor: str, key_type: type[Key]) -> Key:
     """The key; a problem 422 if it is not exactly what `encode` made for this scope."""
     try:
-        joined = base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True)
+        joined = base64.b64decode(
+            cursor.encode("ascii") + b"=" * (-len(cursor) % 4), b"-_", validate=True
+        )
         checksum, payload = joined[:CHECKSUM_BYTES], joined[CHECKSUM_BYTES:]
         key: Key = msgspec.json.decode(payload, type=key_type)
-    except ValueError:  # of both decoders
+    except (binascii.Error, UnicodeEncodeError, msgspec.MsgspecError):
         raise _foreign() from None
     if checksum != _checksum(scope, payload) or encode(scope, key) != cursor:
         raise _foreign()

@@ -45,7 +45,7 @@ BINARY = ("key", "value")  # of dead letters
 Condition = ColumnElement[bool]
 Filters = Mapping[str, Any]  # by the name of the parameter
 _Text = Annotated[str, msgspec.Meta(pattern=r"^[^\x00]*$")]
-_Count = Annotated[int, msgspec.Meta(ge=0, lt=2**63)]
+_Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 _Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 
 

@@ -22,6 +22,7 @@ from wire.partitioner import partition_of
 CONNECT_SECONDS_MAX = 1.0
 ANSWER_SECONDS_MAX = 4.0
 OWNERS_SECONDS_MAX = 1.0
+SEEN_MAX = 32
 ANSWERS = frozenset({200, 202})
 REFUSALS = frozenset({404, 503})
 KEPT = ("content-type", "retry-after")
@@ -59,7 +60,7 @@ class Workers:
         self.partitions = partitions
         self._first_urls = first_urls
         self._owners: dict[int, str] = {}
-        self._seen: dict[str, None] = {}  # an ordered set
+        self._seen: list[str] = []  # addresses in maps, newest first
         self._refreshes = 0
         self._refreshing = asyncio.Lock()
         # No proxy from the environment: workers are neighbours.
@@ -76,16 +77,19 @@ class Workers:
         self, partition: int, question: str, parameters: Mapping[str, str] = NO_PARAMETERS
     ) -> httpx.Response:
         """The owner's answer; a problem 503 where it gives none."""
-        refreshes = self._refreshes
-        owner = self._owners.get(partition)
-        answer = None if owner is None else await self._ask(owner, question, parameters)
-        if answer is None:
-            await self._refresh(refreshes, partition, owner)
+        refreshes, failed = self._refreshes, None
+        for _ in range(2):
+            if failed or partition not in self._owners:
+                await self._refresh(refreshes, partition, failed)
+            refreshes = self._refreshes
             owner = self._owners.get(partition)
-            answer = None if owner is None else await self._ask(owner, question, parameters)
-        if answer is None:
-            raise unavailable("owner-away", f"No worker answers for partition {partition} now.")
-        return answer
+            if owner is None:
+                break
+            answer = await self._ask(owner, question, parameters)
+            if answer is not None:
+                return answer
+            failed = owner
+        raise unavailable("owner-away", f"No worker answers for partition {partition} now.")
 
     async def _ask(
         self, owner: str, question: str, parameters: Mapping[str, str]
@@ -125,7 +129,8 @@ class Workers:
                 if found is None:
                     continue
                 self._owners = found
-                self._seen |= dict.fromkeys(found.values())
+                # Bounded: where workers come and go, most of the old ones never come back.
+                self._seen = [*dict.fromkeys([*found.values(), *self._seen])][:SEEN_MAX]
                 if partition is None or found.get(partition) not in (None, failed):
                     break
             for task in asked:

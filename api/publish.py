@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, Counter
 from api.problems import Problem, unavailable
 
 DELIVERY_SECONDS_MAX = 8.0
-POLL_SECONDS = 0.5
+POLL_SECONDS = 0.1
 CLOSE_SECONDS_MAX = DELIVERY_SECONDS_MAX + 1
 
 

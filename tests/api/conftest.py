@@ -1,13 +1,14 @@
 """An API with real Kafka and PostgreSQL behind it."""
 
 import socket
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 
 import httpx
 import pytest
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
 from api.main import create_app
 from api.settings import ApiSettings
@@ -39,7 +40,12 @@ def partitions(servers: Connections) -> int:
         except KafkaException as error:
             if error.args[0].name() != "TOPIC_ALREADY_EXISTS":
                 raise
-    return len(admin.list_topics(timeout=10).topics[RAW_TRANSACTIONS.name].partitions)
+    # A topic may be created a moment before the broker lists it.
+    deadline = time.monotonic() + 10
+    while RAW_TRANSACTIONS.name not in (topics := admin.list_topics(timeout=10).topics):
+        assert time.monotonic() < deadline, "the topics did not come into being"
+        time.sleep(0.05)
+    return len(topics[RAW_TRANSACTIONS.name].partitions)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,90 @@
+import json
+from typing import Any
+
+import httpx
+import pytest
+
+from api import examples
+from api.documents import Lot, PortfolioEvent, Position, Result, StoredTransaction, TransactionEvent
+from migrations.schema import transactions
+from wire import portfolios
+from wire.transactions import FIELDS
+
+ROUTES = {
+    "/ingest/transaction", "/ingest/transactions", "/ingest/portfolios",
+    "/portfolios/{portfolio_id}/positions",
+    "/portfolios/{portfolio_id}/positions/{security_id}",
+    "/portfolios/{portfolio_id}/positions/{security_id}/lots",
+    "/portfolios/{portfolio_id}/transactions/{transaction_id}",
+    "/portfolios", "/portfolios/{portfolio_id}/transactions",
+    "/portfolios/{portfolio_id}/disposals", "/dead-letters",
+    "/livez", "/readyz", "/version", "/metrics",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def document(api: httpx.Client) -> dict[str, Any]:
+    response = api.get("/openapi.json")
+    assert response.status_code == 200
+    found: dict[str, Any] = response.json()
+    return found
+
+
+def operations(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    return [(path, op) for path, methods in document["paths"].items() for op in methods.values()]
+
+
+def test_every_route_is_documented_with_a_summary(document: dict[str, Any]) -> None:
+    assert set(document["paths"]) == ROUTES
+    for path, operation in operations(document):
+        assert operation["summary"], path
+        assert operation["responses"], path
+
+
+def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
+    text = json.dumps(document)
+    known = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
+    used = {part.partition('"')[0] for part in text.split('"$ref": "')[1:]}
+    assert used
+    assert used <= known
+
+
+def test_errors_are_documented_as_problems(document: dict[str, Any]) -> None:
+    for path, operation in operations(document):
+        for status, response in operation["responses"].items():
+            if int(status) >= 400 and path != "/readyz":
+                assert list(response["content"]) == ["application/problem+json"], path
+        if path.startswith(("/portfolios", "/dead-letters")):
+            assert {"200", "422", "503"} <= set(operation["responses"]), path
+        if path.startswith("/ingest"):
+            assert set(operation["responses"]) == {"200", "202", "413", "415", "422", "503"}
+
+
+def test_the_documented_fields_are_those_of_the_decoders_and_the_tables() -> None:
+    assert set(TransactionEvent.model_fields) == set(FIELDS)
+    assert set(PortfolioEvent.model_fields) == set(portfolios.FIELDS)
+    assert set(StoredTransaction.model_fields) == {column.name for column in transactions.c}
+    assert {"through", "as_of"} <= set(Result.model_fields) & set(Position.model_fields)
+    assert "cost_local" in Lot.model_fields
+
+
+def test_the_documentation_page_is_there(api: httpx.Client) -> None:
+    response = api.get("/docs")
+    assert response.status_code == 200
+    assert "/openapi.json" in response.text
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        *(("/ingest/transaction", name) for name in examples.ONE_TRANSACTION),
+        *(("/ingest/transactions", name) for name in examples.TRANSACTIONS),
+        *(("/ingest/portfolios", name) for name in examples.PORTFOLIOS),
+    ],
+)
+def test_examples_work_when_they_are_sent_as_they_are(
+    api: httpx.Client, document: dict[str, Any], path: str, name: str
+) -> None:
+    content = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]
+    response = api.post(path, json=content["examples"][name]["value"])
+    assert response.status_code == 202, response.text
