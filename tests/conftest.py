@@ -66,3 +66,15 @@ def database_url(servers: Connections) -> Iterator[str]:
     with admin.cursor() as cursor:
         cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
     admin.close()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--long", action="store_true", help="run the tests of faults and load at their full size"
+    )
+
+
+@pytest.fixture
+def is_long(request: pytest.FixtureRequest) -> bool:
+    """Whether a test that has two sizes is to run at the larger one."""
+    return bool(request.config.getoption("--long"))
