@@ -28,8 +28,9 @@ class OwnRecovery(Recovery):
 
     @Service.task
     async def _restart_recovery(self) -> None:
+        started: Any = self.signal_recovery_start
         while not self.should_stop:
-            if await self.wait_for_stopped(self.signal_recovery_start):
+            if await self.wait_for_stopped(started):
                 break
             self.signal_recovery_start.clear()
             try:

@@ -69,8 +69,9 @@ class Snapshot:
 
     def get(self, key: bytes) -> bytes | None:
         # The client's own look-up says "not found" and "unreadable" by the same exception.
-        found: tuple[bytes, bytes] | None = next(iter(self._snapshot.items(from_key=key)), None)
-        return found[1] if found is not None and found[0] == key else None
+        found: Any = next(iter(self._snapshot.items(from_key=key)), None)
+        value: bytes | None = found[1] if found is not None and found[0] == key else None
+        return value
 
 
 class PartitionStore(rocksdb.Store):

@@ -203,7 +203,8 @@ class BatchConsumer(driver.Consumer):
         while not (self._stopped.is_set() or fetcher_service._stopped.is_set()):
             await asyncio.sleep(0)
             epoch = self.epoch
-            records, _ = await self._wait_next_records(0.25)
+            answer: Any = await self._wait_next_records(0.25)
+            records = answer[0]  # by partition; None when the flow was suspended
             if epoch != self.epoch:
                 await self._put_back(records)
                 continue

@@ -189,7 +189,7 @@ def create_app(settings: WorkerSettings) -> WorkerApp:
     # For its changelog, which is assigned with the inputs; records are written by the lanes.
     app.Table("state", key_type=bytes, value_type=bytes, partitions=settings.partitions)
 
-    @app.agent(inputs)  # type: ignore[untyped-decorator]
+    @app.agent(inputs)
     async def book(stream: Any) -> None:
         async for event in stream.noack().events():
             pump = app.pumps.get(event.message.partition)

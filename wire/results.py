@@ -23,9 +23,9 @@ from calculator import (
     Source,
     Status,
     Transaction,
-    TransactionType,
     plain,
 )
+from wire.transactions import TYPES
 
 
 def instant(moment: datetime) -> str:
@@ -189,7 +189,7 @@ def _content(result: _Result) -> Transaction | Cancellation:
         transaction_id=result.transaction_id,
         portfolio_id=result.portfolio_id,
         security_id=result.security_id,
-        transaction_type=TransactionType(result.transaction_type),
+        transaction_type=TYPES[result.transaction_type],
         transaction_date=result.transaction_date,
         trade_currency=result.trade_currency,
         quantity=result.quantity,

@@ -180,7 +180,8 @@ class System:
         for url in self.urls:
             answer = httpx.get(url + path, timeout=10)
             if answer.status_code != 503:
-                return answer.json()
+                found: Row = answer.json()
+                return found
         raise AssertionError(f"nobody answers {path}")
 
     def live_lots(self, books: Books) -> dict[tuple[str, str], list[Row]]:
