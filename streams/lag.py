@@ -1,18 +1,15 @@
 """How many records of the inputs a worker has not booked yet."""
 
 import time
-from typing import TYPE_CHECKING
 
 from confluent_kafka import IsolationLevel, TopicPartition
 from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]
 from faust.types.tuples import TP
 
+from streams.app import WorkerApp
 from streams.topics import admin
 from streams.transport import Positions
 from wire.topics import INPUTS
-
-if TYPE_CHECKING:
-    from streams.worker import WorkerApp
 
 _KEEP_SECONDS = 0.05  # many askers make one question
 
@@ -20,7 +17,7 @@ _KEEP_SECONDS = 0.05  # many askers make one question
 class InputLag:
     """Compares what the broker has committed with where the lanes are. From any thread."""
 
-    def __init__(self, app: "WorkerApp") -> None:
+    def __init__(self, app: WorkerApp) -> None:
         self._app = app
         self._admin = admin(app.settings.kafka_bootstrap)
         self._asked_at = 0.0

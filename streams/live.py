@@ -10,7 +10,7 @@ import os
 import socket
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import structlog
 import uvicorn
@@ -20,20 +20,18 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from streams import answers, metrics
 from streams.answers import Refusal
+from streams.app import WorkerApp
 from streams.lag import InputLag
 from streams.lane import Lane
 from wire.partitioner import partition_of
 from wire.topics import INPUTS
-
-if TYPE_CHECKING:
-    from streams.worker import WorkerApp
 
 log = structlog.get_logger(__name__)
 _POLL_SECONDS = 0.005
 _INDEX = {topic.name: index for index, topic in enumerate(INPUTS)}
 
 
-def start(app: "WorkerApp") -> None:
+def start(app: WorkerApp) -> None:
     """Serve from a thread of its own, so that a busy lane's loop does not delay answers."""
     settings = app.settings
     listener = socket.socket()
@@ -51,7 +49,7 @@ def start(app: "WorkerApp") -> None:
     ).start()
 
 
-def create_api(app: "WorkerApp") -> FastAPI:
+def create_api(app: WorkerApp) -> FastAPI:
     api = FastAPI(title="Worker", docs_url=None, redoc_url=None, openapi_url=None)
     _add_answers(api, app)
     _add_applied(api, app)
@@ -64,7 +62,7 @@ def create_api(app: "WorkerApp") -> FastAPI:
     return api
 
 
-def _lane_of(app: "WorkerApp", partition: int) -> Lane:
+def _lane_of(app: WorkerApp, partition: int) -> Lane:
     """The lane of a partition, if this process surely owns it at this moment."""
     if not app.may_answer:
         raise Refusal(503, "rebalancing", "the partitions are being assigned")
@@ -74,7 +72,7 @@ def _lane_of(app: "WorkerApp", partition: int) -> Lane:
     return pump.lane
 
 
-def _answer(app: "WorkerApp", portfolio_id: str, read: Any, *ids: str) -> Response:
+def _answer(app: WorkerApp, portfolio_id: str, read: Any, *ids: str) -> Response:
     """What `read` finds in a snapshot, if the partition was ours before and after."""
     partition = partition_of(portfolio_id, app.settings.partitions)
     lane = _lane_of(app, partition)
@@ -93,7 +91,7 @@ def _answer(app: "WorkerApp", portfolio_id: str, read: Any, *ids: str) -> Respon
     return Response(body, media_type="application/json")
 
 
-def _add_answers(api: FastAPI, app: "WorkerApp") -> None:
+def _add_answers(api: FastAPI, app: WorkerApp) -> None:
     @api.get("/portfolios/{portfolio_id}/positions")
     async def positions(portfolio_id: str) -> Response:
         return _answer(app, portfolio_id, answers.positions)
@@ -111,7 +109,7 @@ def _add_answers(api: FastAPI, app: "WorkerApp") -> None:
         return _answer(app, portfolio_id, answers.transaction, transaction_id)
 
 
-def _add_applied(api: FastAPI, app: "WorkerApp") -> None:
+def _add_applied(api: FastAPI, app: WorkerApp) -> None:
     @api.get("/applied")
     async def applied(topic: str, partition: int, offset: int, timeout: float) -> Response:
         """200 once the record at `offset` is in the books, 202 after `timeout` seconds."""
@@ -123,7 +121,7 @@ def _add_applied(api: FastAPI, app: "WorkerApp") -> None:
         return JSONResponse({"applied": True})
 
 
-def _add_self(api: FastAPI, app: "WorkerApp") -> None:
+def _add_self(api: FastAPI, app: WorkerApp) -> None:
     lag = InputLag(app)
 
     @api.get("/owners")

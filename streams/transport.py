@@ -214,11 +214,15 @@ class BatchConsumer(driver.Consumer):
                 await asyncio.sleep(0.02)
                 continue
             for tp, fetched in records.items():
-                if not self.flow_active or epoch != self.epoch:
+                if self._is_void(epoch):
                     break
                 if tp in self._fetching or tp in self._buffered_partitions:
                     self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
                     await self._deliver(ensure_TP(tp), fetched, epoch)
+
+    def _is_void(self, epoch: int) -> bool:
+        """Whether what was fetched in that epoch must not be delivered any more."""
+        return not self.flow_active or epoch != self.epoch
 
     async def _put_back(self, fetched: Iterable[Any] | None) -> None:
         """A seek or a revocation came in the middle of a fetch: its records are void, and it may

@@ -1,0 +1,168 @@
+"""The worker's Faust app: its topics, its table, and the lanes of the partitions it owns."""
+
+import asyncio
+import gc
+import os
+import time
+from typing import Any
+
+import mode
+import structlog
+from faust.types.tuples import TP
+
+from streams import metrics
+from streams.lane import DefaultMethodChanged, Lane
+from streams.log import TransactionLog
+from streams.pump import Pump
+from streams.recovery import Application, application_options
+from streams.restore import Restorer
+from streams.settings import WorkerSettings
+from streams.state import LayoutError
+from streams.tables import Tables
+from streams.transport import Heartbeat
+from wire.topics import APP_ID, CHANGELOG, INPUTS
+
+log = structlog.get_logger(__name__)
+EXIT_NOT_QUIET = 71
+EXIT_NOT_CO_PARTITIONED = 79
+EXIT_SETTING = 2
+LEAVE_SECONDS_MAX = 5.0
+
+
+class WorkerApp(Application):
+    """Owns the lanes of this process. All methods run in Faust's loop unless they say so."""
+
+    def __init__(self, settings: WorkerSettings) -> None:
+        super().__init__(
+            APP_ID,
+            **application_options(
+                broker=f"batches://{settings.kafka_bootstrap}",
+                store="partitions://",
+                datadir=str(settings.data_dir / "faust"),
+                topic_partitions=settings.partitions,
+                broker_session_timeout=settings.session_seconds,
+                canonical_url=settings.url,
+                agent_supervisor=mode.CrashingSupervisor,
+            ),
+        )
+        self.settings = settings
+        self.pumps: dict[int, Pump] = {}
+        self.served: frozenset[int] = frozenset()  # partitions that may answer questions
+        self.has_joined = False  # the group, at least once
+        self.alive_at = time.monotonic()  # moved by the watchdog
+        self._tables = Tables(settings.data_dir / "state")
+
+    @property
+    def may_answer(self) -> bool:
+        """Whether this process surely still owns what it serves. From any thread."""
+        now, session = time.monotonic(), self.settings.session_seconds
+        return (
+            not self.rebalancing
+            and now - Heartbeat.confirmed_at < session - 2
+            and now - self.alive_at < session / 2
+        )
+
+    def owners(self) -> dict[int, str]:
+        """Partition -> URL of the worker that owns it, by the newest assignment. Any thread."""
+        return {
+            partition: str(url).rstrip("/")
+            for url, topics in self.router.external_topics_metadata().items()
+            for partition in topics.get(INPUTS[0].name, ())
+        }
+
+    async def take_over(self, assigned: set[TP]) -> dict[TP, int]:
+        began = time.monotonic()
+        partitions = self._co_partitions(assigned)
+        self.served = frozenset()
+        for pump in self.pumps.values():
+            pump.close()
+        self.pumps.clear()
+        gc.collect()
+        logs = await asyncio.gather(
+            *(asyncio.to_thread(self._start_log, partition) for partition in partitions)
+        )
+        restorer = Restorer(self.settings.kafka_bootstrap, self._tables)
+        tables = await asyncio.to_thread(restorer.restore, partitions)
+        for partition, transactions in zip(partitions, logs, strict=True):
+            lots_max = self.settings.cached_lots_max // len(partitions)
+            try:
+                lane = Lane(
+                    partition, self.settings.partitions, self.settings.default_method,
+                    tables[partition], transactions, lots_max,
+                )  # fmt: skip
+            except (DefaultMethodChanged, LayoutError) as error:
+                log.critical("refused", error=str(error))
+                os._exit(EXIT_SETTING)
+            self.pumps[partition] = Pump(lane, self._is_current)
+        log.info("took_over", partitions=partitions, seconds=round(time.monotonic() - began, 3))
+        return {
+            TP(topic.name, partition): pump.lane.progress.next_offsets[index]
+            for partition, pump in self.pumps.items()
+            for index, topic in enumerate(INPUTS)
+        }
+
+    def _co_partitions(self, assigned: set[TP]) -> list[int]:
+        """The partitions assigned, which must be the same of every input and the changelog."""
+        of_inputs = [{tp.partition for tp in assigned if tp.topic == t.name} for t in INPUTS]
+        of_changelog = {
+            tp.partition for tp in self.consumer.assignment() if tp.topic == CHANGELOG.name
+        }
+        if any(partitions != of_changelog for partitions in of_inputs):
+            log.critical("not_co_partitioned", inputs=of_inputs, changelog=of_changelog)
+            os._exit(EXIT_NOT_CO_PARTITIONED)
+        return sorted(of_changelog)
+
+    def _start_log(self, partition: int) -> TransactionLog:
+        return TransactionLog(self.settings.kafka_bootstrap, partition)
+
+    def _is_current(self, message: Any) -> bool:
+        return bool(message.epoch == self.consumer.epoch)
+
+    def serve(self, assigned: set[TP]) -> None:
+        self.has_joined = True
+        self.served = frozenset(self.pumps)
+        metrics.SERVED.set(len(self.served))
+        log.info("serving", partitions=sorted(self.served))
+
+    async def quiesce(self) -> None:
+        self.served = frozenset()
+        for pump in self.pumps.values():
+            pump.stop()
+        running = [pump.idle.wait() for pump in self.pumps.values()]
+        try:
+            await asyncio.wait_for(asyncio.gather(*running), self.settings.session_seconds)
+        except TimeoutError:
+            log.critical("lanes_did_not_end")
+            os._exit(EXIT_NOT_QUIET)
+
+    async def leave(self) -> None:
+        """Leave the group in good order and end the process. Faust's own way crashes where a
+        rebalance runs, and the group then waits for the session to end."""
+        try:
+            await self.quiesce()
+            await asyncio.wait_for(self.consumer.commit(), LEAVE_SECONDS_MAX)
+            thread = self.consumer._thread
+            await asyncio.wait_for(thread.call_thread(thread._consumer.stop), LEAVE_SECONDS_MAX)
+        except Exception as error:  # noqa: BLE001 - it ends here, said goodbye or not
+            log.warning("left_without_goodbye", error=repr(error))
+        os._exit(0)
+
+
+def create_app(settings: WorkerSettings) -> WorkerApp:
+    """The Faust app with its agent and table; nothing runs yet."""
+    app = WorkerApp(settings)
+    inputs = app.topic(
+        *(topic.name for topic in INPUTS),
+        key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw",
+    )  # fmt: skip
+    # For its changelog, which is assigned with the inputs; records are written by the lanes.
+    app.Table("state", key_type=bytes, value_type=bytes, partitions=settings.partitions)
+
+    @app.agent(inputs)
+    async def book(stream: Any) -> None:
+        async for event in stream.noack().events():
+            pump = app.pumps.get(event.message.partition)
+            if pump is not None and app._is_current(event.message):
+                await pump.put(event)
+
+    return app
