@@ -1,0 +1,1 @@
+"""Laws that every history keeps, and the machine hunting for one that does not."""

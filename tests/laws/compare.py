@@ -1,0 +1,107 @@
+"""Say whether a ledger shows what the naive fold wrote."""
+
+from collections.abc import Iterable
+from fractions import Fraction
+from typing import Any
+
+from calculator import (
+    Booked,
+    Cancellation,
+    Disposal,
+    Entry,
+    Holding,
+    Ledger,
+    MemoryJournal,
+    Rejection,
+    Transaction,
+)
+from calculator import Portfolio as PortfolioRecord
+from tests.laws.naive import NaiveHolding, naive_books
+
+
+def result_shown(entry: Entry) -> tuple[Any, ...]:
+    match entry.outcome:
+        case _ if isinstance(entry.content, Cancellation):
+            return ("CANCELLED",)
+        case Rejection(reason=reason):
+            return (reason.value,)
+        case Booked() as booked:
+            gain = None
+            if booked.realized_gain_loss is not None:
+                assert booked.realized_gain_loss_local is not None
+                gain = {
+                    "local": Fraction(booked.realized_gain_loss_local),
+                    "base": Fraction(booked.realized_gain_loss),
+                }
+            return (
+                "BOOKED",
+                {"local": Fraction(booked.gross_cost_local), "base": Fraction(booked.gross_cost)},
+                {"local": Fraction(booked.net_cost_local), "base": Fraction(booked.net_cost)},
+                gain,
+                [part_shown(part) for part in booked.disposals],
+            )
+        case _:
+            return ("waiting",)
+
+
+def part_shown(part: Disposal) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "id": part.lot_id,
+        "acquired_at": part.acquired_at,
+        "quantity": Fraction(part.quantity),
+        "local": Fraction(part.cost_local),
+        "base": Fraction(part.cost),
+    }
+    if part.proceeds is not None:
+        assert part.proceeds_local is not None
+        shown["proceeds_local"] = Fraction(part.proceeds_local)
+        shown["proceeds_base"] = Fraction(part.proceeds)
+    return shown
+
+
+def holding_shown(holding: Holding) -> dict[str, Any]:
+    return {
+        "quantity": Fraction(holding.quantity),
+        "cost": {"local": Fraction(holding.cost_local), "base": Fraction(holding.cost)},
+        "gain": {
+            "local": Fraction(holding.realized_gain_loss_local),
+            "base": Fraction(holding.realized_gain_loss),
+        },
+        "currency": holding.trade_currency,
+        "first": holding.first_transaction_date,
+        "last": holding.last_transaction_date,
+        "lots": [
+            (lot.lot_id, lot.acquired_at, *map(Fraction, (lot.quantity, lot.cost_local, lot.cost)))
+            for lot in holding.lots
+        ],
+        "settled": holding.is_settled,
+    }
+
+
+def holding_written(naive: NaiveHolding) -> dict[str, Any]:
+    return {
+        "quantity": naive.quantity,
+        "cost": naive.cost,
+        "gain": naive.gain,
+        "currency": naive.currency,
+        "first": min(naive.dates, default=None),
+        "last": max(naive.dates, default=None),
+        "lots": [
+            (lot["id"], lot["acquired_at"], lot["quantity"], lot["local"], lot["base"])
+            for lot in naive.in_order_of_relief()
+        ],
+        "settled": True,
+    }
+
+
+def assert_shows_the_naive_books(
+    ledger: Ledger, events: Iterable[Transaction | Cancellation | PortfolioRecord]
+) -> None:
+    results, holdings = naive_books(events, ledger.default_method)
+    journal = ledger.journal
+    assert isinstance(journal, MemoryJournal)
+    assert {key: result_shown(entry) for key, entry in journal.entries.items()} == results
+    shown = {key: holding_shown(holding) for key, holding in journal.holdings.items()}
+    assert shown == {key: holding_written(naive) for key, naive in holdings.items()}
+    assert not journal.unsettled
+    assert not journal.walks

@@ -1,0 +1,188 @@
+"""The fold as one would write it on the back of an envelope: sort, then book one by one.
+
+It shares nothing with the calculator but the records that go in: numbers are fractions, lots
+are plain lists searched from the start each time, and nothing is ever taken back.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from fractions import Fraction
+from typing import Any
+
+from calculator import Cancellation, Portfolio, Transaction
+
+KINDS = {"BUY": 0, "TRANSFER_IN": 0, "DEPOSIT": 0, "SELL": 2, "TRANSFER_OUT": 2, "WITHDRAWAL": 2}
+UNUSED_AMOUNT = ("TRANSFER_OUT", "WITHDRAWAL")
+LIMIT = 10**26
+BOTH = ("local", "base")
+
+Numbers = dict[str, Fraction]
+
+
+def r(number: Fraction) -> Fraction:
+    return Fraction(round(number * 10**12), 10**12)
+
+
+def in_force(events: Iterable[Any]) -> dict[Any, Any]:
+    """The highest version of each identity; of equal ones the first."""
+    best: dict[Any, Any] = {}
+    for event in events:
+        key = event.portfolio_id, getattr(event, "transaction_id", None)
+        if key not in best or event.version > best[key].version:
+            best[key] = event
+    return best
+
+
+def order_of(trade: Transaction) -> tuple[datetime, int, str]:
+    return trade.transaction_date, KINDS.get(trade.transaction_type, 1), trade.transaction_id
+
+
+class NaiveHolding:
+    """The books of one holding while they are written."""
+
+    def __init__(self, method: str, base: str | None) -> None:
+        self.method, self.base = method, base
+        self.currency: str | None = None
+        self.lots: list[dict[str, Any]] = []  # by age
+        self.quantity = Fraction(0)
+        self.cost = dict.fromkeys(BOTH, Fraction(0))
+        self.gain = dict.fromkeys(BOTH, Fraction(0))
+        self.dates: list[datetime] = []  # of what is booked
+
+    def book(self, trade: Transaction) -> tuple[Any, ...]:
+        result = self.result_of(trade)
+        if result[0] == "BOOKED":
+            self.dates.append(trade.transaction_date)
+        return result
+
+    def result_of(self, trade: Transaction) -> tuple[Any, ...]:
+        kind = KINDS.get(trade.transaction_type, 1)
+        rate = Fraction(1)
+        if self.base not in (None, trade.trade_currency):
+            if trade.fx_rate is None and trade.transaction_type not in UNUSED_AMOUNT:
+                return ("fx_rate_must_be_known",)
+            rate = Fraction(trade.fx_rate or 0)
+        if kind != 1 and self.currency not in (None, trade.trade_currency):
+            return ("trade_currency_must_match_the_holding",)
+        units = Fraction(trade.quantity or 0)
+        if trade.transaction_type in ("DEPOSIT", "WITHDRAWAL") and not units:
+            units = Fraction(trade.gross_transaction_amount or 0)
+        if kind == 2 and units > self.quantity:
+            return ("quantity_must_not_exceed_holding",)
+        gross = trade.gross_transaction_amount
+        product = r(Fraction(trade.quantity or 0) * Fraction(trade.price or 0))
+        amount = product if gross is None else Fraction(gross)
+        money = {"local": amount, "base": r(amount * rate)}
+        fees = {"local": Fraction(trade.trade_fee), "base": r(Fraction(trade.trade_fee) * rate)}
+        if kind == 1:
+            return self.neutral(trade, money)
+        if kind == 0:
+            return self.increase(trade, units, money, {c: money[c] + fees[c] for c in BOTH})
+        return self.decrease(trade, units, money, {c: money[c] - fees[c] for c in BOTH})
+
+    def neutral(self, trade: Transaction, money: Numbers) -> tuple[Any, ...]:
+        if max(money.values()) >= LIMIT:
+            return ("amount_must_fit",)
+        if trade.transaction_type in ("DIVIDEND", "INTEREST"):
+            money = dict.fromkeys(BOTH, Fraction(0))
+        return ("BOOKED", money, money, None, [])
+
+    def increase(
+        self, trade: Transaction, units: Fraction, money: Numbers, net: Numbers
+    ) -> tuple[Any, ...]:
+        totals = [self.quantity + units, *(self.cost[c] + net[c] for c in BOTH)]
+        if max(totals) >= LIMIT or max(net.values()) >= LIMIT:
+            return ("amount_must_fit",)
+        self.currency = trade.trade_currency
+        self.quantity += units
+        if self.method == "AVCO" and self.lots:
+            self.lots[0]["quantity"] += units
+            for c in BOTH:
+                self.lots[0][c] += net[c]
+        else:
+            self.lots.append(
+                {
+                    "id": "POOL" if self.method == "AVCO" else trade.transaction_id,
+                    "acquired_at": trade.transaction_date,
+                    "quantity": units,
+                    "unit_cost": r(net["base"] / units),
+                    **net,
+                }
+            )
+        self.cost = {c: self.cost[c] + net[c] for c in BOTH}
+        return ("BOOKED", money, net, None, [])
+
+    def in_order_of_relief(self) -> list[dict[str, Any]]:
+        match self.method:
+            case "LIFO":
+                return self.lots[::-1]
+            case "HIFO":
+                return sorted(self.lots, key=lambda lot: -lot["unit_cost"])
+            case "LOFO":
+                return sorted(self.lots, key=lambda lot: lot["unit_cost"])
+            case _:
+                return self.lots
+
+    def parts(self, units: Fraction) -> list[dict[str, Any]]:
+        taken = []
+        for lot in self.in_order_of_relief():
+            part = min(units, lot["quantity"])
+            if part:
+                share = {c: r(lot[c] * part / lot["quantity"]) for c in BOTH}
+                taken.append({"lot": lot, "quantity": part, **share})
+            units -= part
+        assert not units
+        return taken
+
+    def decrease(
+        self, trade: Transaction, units: Fraction, money: Numbers, proceeds: Numbers
+    ) -> tuple[Any, ...]:
+        parts = self.parts(units)
+        cost = {c: sum((part[c] for part in parts), Fraction(0)) for c in BOTH}
+        gain = None
+        if trade.transaction_type == "SELL":
+            gain = {c: proceeds[c] - cost[c] for c in BOTH}
+            after = {c: self.gain[c] + gain[c] for c in BOTH}
+            amounts = [*money.values(), *gain.values(), *after.values()]
+            if max(map(abs, amounts)) >= LIMIT:
+                return ("amount_must_fit",)
+            self.gain = after
+            for c in BOTH:
+                for part in parts[:-1]:
+                    part["proceeds_" + c] = r(proceeds[c] * part["quantity"] / units)
+                rest = sum((part["proceeds_" + c] for part in parts[:-1]), Fraction(0))
+                parts[-1]["proceeds_" + c] = proceeds[c] - rest
+        for part in parts:
+            for name in ("quantity", *BOTH):
+                part["lot"][name] -= part[name]
+            part["id"], part["acquired_at"] = part["lot"]["id"], part.pop("lot")["acquired_at"]
+        self.lots = [lot for lot in self.lots if lot["quantity"]]
+        self.quantity -= units
+        self.cost = {c: self.cost[c] - cost[c] for c in BOTH}
+        minus = {c: -cost[c] for c in BOTH}
+        return ("BOOKED", minus, minus, gain, parts)
+
+
+def naive_books(
+    events: Iterable[Transaction | Cancellation | Portfolio], default_method: str
+) -> tuple[dict[tuple[str, str], tuple[Any, ...]], dict[tuple[str, str], NaiveHolding]]:
+    """Results by (portfolio_id, transaction_id), holdings by (portfolio_id, security_id)."""
+    events = list(events)
+    records = in_force(event for event in events if isinstance(event, Portfolio))
+    current = in_force(event for event in events if not isinstance(event, Portfolio))
+    results: dict[tuple[str, str], tuple[Any, ...]] = {
+        key: ("CANCELLED",) for key, event in current.items() if isinstance(event, Cancellation)
+    }
+    holdings: dict[tuple[str, str], NaiveHolding] = {}
+    trades = [event for event in current.values() if isinstance(event, Transaction)]
+    for trade in sorted(trades, key=order_of):
+        record = records.get((trade.portfolio_id, None))
+        holding = holdings.setdefault(
+            (trade.portfolio_id, trade.security_id),
+            NaiveHolding(
+                record.cost_basis_method if record else default_method,
+                record.base_currency if record else None,
+            ),
+        )
+        results[trade.portfolio_id, trade.transaction_id] = holding.book(trade)
+    return results, holdings

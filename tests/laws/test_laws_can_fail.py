@@ -1,0 +1,143 @@
+"""A law that nothing can break says nothing: spoil the calculator, and the law must notice."""
+
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+
+import pytest
+from hypothesis import Phase, given, settings
+
+from calculator import Disposal, Holding, Lot, OpenLots, Transaction
+from calculator import booking as booking_module
+from calculator import ledger as ledger_module
+from calculator.money import COST_STEP, rounded
+from calculator.transaction import Order
+from tests.laws.histories import LAW, histories
+from tests.laws.test_any_order import SEEDS, seeded_shows_the_naive_books, shows_the_naive_books
+
+Spoil = Callable[[pytest.MonkeyPatch], None]
+
+
+def spoil_rounding(patch: pytest.MonkeyPatch) -> None:
+    """Down instead of half-even."""
+
+    def down(amount: Decimal) -> Decimal:
+        return amount.quantize(COST_STEP, rounding="ROUND_DOWN")
+
+    patch.setattr(booking_module, "rounded", down)
+
+
+def spoil_the_remainder(patch: pytest.MonkeyPatch) -> None:
+    """Round what is left and give the rest to the sale: off by one step, and it still adds up."""
+    relieve = booking_module._relieve
+
+    def relieve_the_rest(
+        lots: Iterable[Lot], quantity: Decimal
+    ) -> tuple[list[Disposal], Lot | None, Decimal, Decimal]:
+        taken, left, cost, cost_local = relieve(lots, quantity)
+        if left is None:
+            return taken, left, cost, cost_local
+        part = taken[-1]
+        whole = left.cost + part.cost
+        rest = rounded(whole * left.quantity / (left.quantity + part.quantity))
+        taken[-1] = part._replace(cost=whole - rest)
+        left = Lot(left.lot_id, left.acquired_at, left.quantity, left.cost_local, rest,
+                   left.unit_cost)  # fmt: skip
+        return taken, left, cost - part.cost + whole - rest, cost_local
+
+    patch.setattr(booking_module, "_relieve", relieve_the_rest)
+
+
+def spoil_the_last_proceeds(patch: pytest.MonkeyPatch) -> None:
+    """Round the last share too, instead of giving it the remainder."""
+    spread = booking_module._with_proceeds
+
+    def spread_evenly(
+        taken: list[Disposal], quantity: Decimal, proceeds: Decimal, proceeds_local: Decimal
+    ) -> tuple[Disposal, ...]:
+        parts = spread(taken, quantity, proceeds, proceeds_local)
+        share = rounded(proceeds * parts[-1].quantity / quantity)
+        return (*parts[:-1], parts[-1]._replace(proceeds=share))
+
+    patch.setattr(booking_module, "_with_proceeds", spread_evenly)
+
+
+def spoil_the_class(patch: pytest.MonkeyPatch) -> None:
+    """Sales of an instant before its purchases."""
+
+    def order(self: Transaction) -> Order:
+        return (self.transaction_date, 2 - self.transaction_type.booking_class,
+                self.transaction_id)  # fmt: skip
+
+    patch.setattr(Transaction, "order", property(order))
+
+
+def spoil_ties(patch: pytest.MonkeyPatch) -> None:
+    """Of lots with one unit cost the newest first."""
+
+    def key(self: OpenLots, lot: Lot) -> tuple[object, ...]:
+        if not self._method.by_unit_cost:
+            return (lot.acquired_at, lot.lot_id)
+        unit_cost = -lot.unit_cost if self._method.highest_first else lot.unit_cost
+        return (unit_cost, -lot.acquired_at.timestamp(), lot.lot_id)
+
+    patch.setattr(OpenLots, "_key", key)
+
+
+def spoil_the_rewind(patch: pytest.MonkeyPatch) -> None:
+    """Rewind to what lies strictly below the newest: its own correction is never booked."""
+    rebook_from = ledger_module._rebook_from
+
+    def rebook_from_below(holding: Holding, order: Order) -> None:
+        if holding.last is None or order < holding.last:
+            rebook_from(holding, order)
+
+    patch.setattr(ledger_module, "_rebook_from", rebook_from_below)
+
+
+def spoil_the_undo(patch: pytest.MonkeyPatch) -> None:
+    """Put back what the units would cost by what is left, not what was recorded."""
+    put_back = Holding._put_back
+
+    def put_back_computed(
+        self: Holding, disposal: Disposal, unit_cost_of: Callable[[Disposal], Decimal]
+    ) -> None:
+        lot = self.lots.get(disposal.lot_id)
+        if lot is not None:
+            cost = rounded(lot.cost / lot.quantity * disposal.quantity)
+            disposal = disposal._replace(cost=cost)
+        put_back(self, disposal, unit_cost_of)
+
+    patch.setattr(Holding, "_put_back", put_back_computed)
+
+
+def seeded_law() -> None:
+    for seed in range(SEEDS):
+        seeded_shows_the_naive_books(seed)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        spoil_rounding,
+        spoil_the_remainder,
+        spoil_the_last_proceeds,
+        spoil_the_class,
+        spoil_ties,
+        spoil_the_rewind,
+        spoil_the_undo,
+    ],
+)
+def test_the_law_over_seeded_histories_notices(
+    spoil: Spoil, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spoil(monkeypatch)
+    with pytest.raises(AssertionError):
+        seeded_law()
+
+
+@pytest.mark.parametrize("spoil", [spoil_rounding, spoil_the_class, spoil_the_rewind])
+def test_the_law_under_hypothesis_notices(spoil: Spoil, monkeypatch: pytest.MonkeyPatch) -> None:
+    spoil(monkeypatch)
+    law = settings(LAW, phases=[Phase.generate])(given(histories())(shows_the_naive_books))
+    with pytest.raises(AssertionError):
+        law()
