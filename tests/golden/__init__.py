@@ -1,0 +1,1 @@
+"""Worked examples that others have published."""
