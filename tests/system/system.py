@@ -79,6 +79,7 @@ class System:
         }
         self.workers: list[Part] = []
         self.urls: list[str] = []
+        self.others: list[Part] = []
         self.store = Part(folder, "store", self._environment, "store")
 
     def worker(self) -> Part:
@@ -92,11 +93,18 @@ class System:
         self.urls.append(f"http://127.0.0.1:{port}")
         return part
 
+    def api(self, port: int) -> Part:
+        """The API over the first worker, not started yet."""
+        environment = self._environment | {"WORKER_URLS": self.urls[0]}
+        part = Part(self.folder, "api", environment, "api", "--port", str(port))
+        self.others.append(part)
+        return part
+
     def state_of(self, number: int) -> Path:
         return self.folder / f"state-{number}"
 
     def stop(self) -> None:
-        for part in [*self.workers, self.store]:
+        for part in [*self.workers, self.store, *self.others]:
             part.kill()
 
     def restart_what_ended(self) -> None:
