@@ -73,15 +73,8 @@ def ingest(
     Malformed lines are reported on stderr and left out; the others are sent all the same, and the
     exit code is 1. Sending a file again does no harm: what is known already changes nothing.
     """
-    with file.open("rb") as opened:
-        source = open_source(opened, is_csv=is_csv(file), are_portfolios=are_portfolios)
-        sender = None
-        if not dry_run:
-            settings: Settings = context.obj
-            bootstrap = settings.kafka_bootstrap or connections(settings).kafka_bootstrap
-            sender = Sender(bootstrap, source.topic.name)
-        with _progress(opened, file) as advance:
-            summary = send_all(source, str(file), sender, _complain(file), advance)
+    bootstrap = None if dry_run else _kafka(context.obj)
+    summary = ingest_file(file, bootstrap, are_portfolios)
     if as_json:
         print_json(_described(summary))
     else:
@@ -89,8 +82,14 @@ def ingest(
     context.exit(1 if summary.malformed else 0)
 
 
-def is_csv(file: Path) -> bool:
-    return file.suffix.lower() == ".csv"
+def ingest_file(file: Path, bootstrap: str | None, are_portfolios: bool | None = None) -> Summary:
+    """Send a file to the Kafka at `bootstrap`, None: only check it; complain on stderr."""
+    with file.open("rb") as opened:
+        is_csv = file.suffix.lower() == ".csv"
+        source = open_source(opened, is_csv=is_csv, are_portfolios=are_portfolios)
+        sender = None if bootstrap is None else Sender(bootstrap, source.topic.name)
+        with _progress(opened, file) as advance:
+            return send_all(source, str(file), sender, _complain(file), advance)
 
 
 def open_source(opened: BinaryIO, *, is_csv: bool, are_portfolios: bool | None) -> Source:
@@ -140,6 +139,10 @@ def send_all(
         summary.sent = sender.sent
     summary.seconds = time.monotonic() - began
     return summary
+
+
+def _kafka(settings: Settings) -> str:
+    return settings.kafka_bootstrap or connections(settings).kafka_bootstrap
 
 
 def _complain(file: Path) -> Callable[[int, Iterable[FieldError]], None]:

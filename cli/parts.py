@@ -50,6 +50,10 @@ def workers_dir(settings: Settings) -> Path:
     return settings.data_dir / "workers"
 
 
+def store_dir(settings: Settings) -> Path:
+    return settings.data_dir / "store"
+
+
 def _command(settings: Settings, found: Connections, name: str, arguments: list[str]) -> Command:
     files = Files(settings.data_dir)
     return Command(

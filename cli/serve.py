@@ -63,7 +63,7 @@ def store(settings: Settings) -> None:
         StoreSettings(
             kafka_bootstrap=found.kafka_bootstrap,
             database_url=found.database_url,
-            data_dir=settings.data_dir / "store",
+            data_dir=parts.store_dir(settings),
             partitions=settings.partitions,
         )
     )
@@ -75,8 +75,8 @@ def store(settings: Settings) -> None:
 def api(settings: Settings, port: int | None) -> None:
     """Take transactions in over HTTP, and answer questions."""
     import uvicorn
-    from api.main import create_app
 
+    from api.main import create_app
     from api.settings import ApiSettings
     from streams import logs
 

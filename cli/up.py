@@ -99,7 +99,7 @@ def prepare(settings: Settings, found: Connections) -> None:
     upgrade(found.database_url)
 
 
-def tell(settings: Settings, *, as_json: bool) -> None:
+def tell(settings: Settings, *, as_json: bool = False) -> None:
     """Say where everything is."""
     doors = addresses.addresses(settings)
     found = embedded.connections(settings)

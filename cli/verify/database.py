@@ -24,7 +24,11 @@ class Database:
     """One state of the database, however long the reading takes."""
 
     def __init__(self, url: str) -> None:
-        self._connection = psycopg2.connect(url, connect_timeout=CONNECT_SECONDS_MAX)
+        # Everything read here is large. After a load, and before PostgreSQL has looked at its
+        # tables, it would take them for small and join the view of the lots row by row.
+        self._connection = psycopg2.connect(
+            url, connect_timeout=CONNECT_SECONDS_MAX, options="-c enable_nestloop=off"
+        )
         self._connection.set_session(ISOLATION_LEVEL_REPEATABLE_READ, readonly=True)
 
     def close(self) -> None:

@@ -74,7 +74,14 @@ class LiveTables:
         url = self._owners[partition]
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
-            status, content = self._get(url, path)
+            try:
+                status, content = self._get(url, path)
+            except (OSError, HTTPException) as error:
+                # A connection that rested while something else was compared is closed by now.
+                self._connections.pop(url).close()
+                if time.monotonic() > deadline:
+                    raise ServerError(f"the worker {url} does not answer: {error}") from error
+                continue
             if status == 200:
                 return msgspec.json.decode(content, type=what)
             if status == 404:
@@ -88,12 +95,9 @@ class LiveTables:
         if connection is None:
             host = urlsplit(url).netloc
             connection = self._connections[url] = HTTPConnection(host, timeout=ANSWER_SECONDS_MAX)
-        try:
-            connection.request("GET", path)
-            answer = connection.getresponse()
-            return answer.status, answer.read()
-        except (OSError, HTTPException) as error:
-            raise ServerError(f"the worker {url} does not answer: {error}") from error
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
 
 
 def _path(portfolio_id: str) -> str:

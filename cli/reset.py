@@ -1,0 +1,108 @@
+"""`portfolio reset`: topics, tables and state, all empty again."""
+
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient
+
+from cli import parts
+from cli.printing import console, json_option, print_json
+from cli.servers import Connections, ServerError, embedded, supervise
+from cli.servers.processes import start_bound
+from cli.settings import Settings
+from cli.up import prepare
+from migrations.upgrade import downgrade
+from streams import logs
+from wire.topics import ALL, APP_ID
+
+ANSWER_SECONDS_MAX = 30.0
+# Longer than the group waits for a worker that was killed.
+GROUP_SECONDS_MAX = 15.0
+GROUPS = (APP_ID, "portfolio-store")
+
+
+@click.command()
+@click.option("--yes", is_flag=True, help="Do it: nothing can be had back.")
+@json_option
+@click.pass_obj
+def reset(settings: Settings, yes: bool, as_json: bool) -> None:
+    """Delete all events and everything made of them; refused while workers run."""
+    if not yes:
+        raise click.UsageError("this deletes every event and all that was made of them: say --yes")
+    logs.configure("WARNING", settings.log_format)
+    with supervise.claimed(settings), _servers(settings) as found:
+        kafka = AdminClient({"bootstrap.servers": found.kafka_bootstrap, "log_level": 0})
+        try:
+            _wait_until_nobody_works(kafka)
+            _delete_topics(kafka)
+            _delete_groups(kafka)
+        except KafkaException as error:
+            raise ServerError(f"Kafka: {error.args[0].str()}") from error
+        downgrade(found.database_url, "base")
+        for folder in (parts.workers_dir(settings), parts.store_dir(settings)):
+            shutil.rmtree(folder, ignore_errors=True)
+        prepare(settings, found)
+    if as_json:
+        print_json({"topics": [topic.name for topic in ALL], "partitions": settings.partitions})
+    else:
+        console().print("topics, tables and state are empty")
+
+
+@contextmanager
+def _servers(settings: Settings) -> Iterator[Connections]:
+    """The servers; embedded ones that rested rest again afterwards."""
+    were_up = embedded.running(settings)
+    yield embedded.up(settings, start=start_bound)
+    if not were_up:
+        embedded.down(settings)
+
+
+def _wait_until_nobody_works(kafka: AdminClient) -> None:
+    deadline = time.monotonic() + GROUP_SECONDS_MAX
+    while members := _members(kafka):
+        if time.monotonic() > deadline:
+            raise ServerError(f"workers or a store are running: end them first ({members} members)")
+        time.sleep(0.5)
+
+
+def _members(kafka: AdminClient) -> int:
+    asked = kafka.describe_consumer_groups(list(GROUPS), request_timeout=ANSWER_SECONDS_MAX)
+    members = 0
+    for future in asked.values():
+        with _unknown_groups_passed_over():
+            members += len(future.result().members)
+    return members
+
+
+def _delete_groups(kafka: AdminClient) -> None:
+    asked = kafka.delete_consumer_groups(list(GROUPS), request_timeout=ANSWER_SECONDS_MAX)
+    for future in asked.values():
+        with _unknown_groups_passed_over():
+            future.result()
+
+
+@contextmanager
+def _unknown_groups_passed_over() -> Iterator[None]:
+    """Where nobody ever worked there is no group."""
+    try:
+        yield
+    except KafkaException as error:
+        if error.args[0].code() != KafkaError.GROUP_ID_NOT_FOUND:
+            raise
+
+
+def _delete_topics(kafka: AdminClient) -> None:
+    there = kafka.list_topics(timeout=ANSWER_SECONDS_MAX).topics
+    ours = [topic.name for topic in ALL if topic.name in there]
+    if ours:
+        for future in kafka.delete_topics(ours, operation_timeout=ANSWER_SECONDS_MAX).values():
+            future.result()
+    deadline = time.monotonic() + ANSWER_SECONDS_MAX
+    while not kafka.list_topics(timeout=ANSWER_SECONDS_MAX).topics.keys().isdisjoint(ours):
+        if time.monotonic() > deadline:
+            raise ServerError("Kafka does not finish deleting the topics: try again")
+        time.sleep(0.1)
