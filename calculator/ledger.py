@@ -44,6 +44,7 @@ class Ledger:
         self.default_method = default_method
         self.rewinds = 0  # since the ledger was made
         self.taken_back = 0  # entries, by these rewinds
+        self.steps_taken = 0  # by the last `settle`
         self._touched: dict[tuple[str, str], Holding] = {}
         self._in_order: dict[tuple[str, str], list[Entry]] = {}
         # By identity, so that a batch says one last word on each transaction.
@@ -92,13 +93,14 @@ class Ledger:
         `steps` bounds the entries taken back or booked anew; None means all of them. What
         arrived in order is always booked: it costs nothing but itself.
         """
-        self._steps = _ALL if steps is None else steps
+        self._steps = given = _ALL if steps is None else steps
         with localcontext(EXACT):
             for key in list(self._touched):
                 # Asked for again: its portfolio's terms may have changed since.
                 self._settle_holding(self._holding(*key), self._in_order.pop(key, []))
             self._walk()
             self._go_on()
+        self.steps_taken = given - self._steps
         changed = list(self._changed.values())
         self._changed.clear()
         self._touched.clear()

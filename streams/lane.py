@@ -11,7 +11,6 @@ the log can say how far the batch came.
 """
 
 import os
-import threading
 import time
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -38,8 +37,10 @@ from wire.topics import FORWARDED, INPUTS, PORTFOLIOS
 log = structlog.get_logger(__name__)
 EXIT_LANE_FAILED = 70
 EXIT_STATE_NOT_AT_BATCH = 77
-STEPS_MAX = 5000  # entries re-booked a batch while nothing else waits
-STEPS_UNDER_LOAD = 1000  # and while records wait: take in first, book after
+STEPS_MAX, STEPS_MIN = 5000, 50  # entries of longer histories re-booked in one batch
+# What a batch may spend on them, so that nobody else in the partition waits long: alone, and
+# with records at hand, which are taken in first and booked after.
+REBOOKING_SECONDS, REBOOKING_SECONDS_WITH_RECORDS = 0.25, 0.1
 _INDEX = {topic.name: index for index, topic in enumerate(INPUTS)}
 _FORWARDING_HEADERS = 3
 
@@ -85,7 +86,7 @@ class Lane:
             default_method=default_method,
             lots_max=lots_max,
         )
-        self.advanced = threading.Condition()  # notified when `progress` was replaced
+        self._step_seconds = REBOOKING_SECONDS / STEPS_MAX  # of an entry re-booked, as measured
         metrics.CACHED_LOTS.labels(partition).set_function(lambda: self._step.journal.cached_lots)
         metrics.UNSETTLED.labels(partition).set_function(lambda: self.unsettled)
 
@@ -99,10 +100,10 @@ class Lane:
         """Holdings and portfolios whose re-booking is not finished."""
         return len(self._step.journal.unsettled) + len(self._step.journal.walks)
 
-    def handle(self, batches: Sequence[Batch], *, under_load: bool) -> None:
+    def handle(self, batches: Sequence[Batch]) -> None:
         """Work off these batches as one. Ends the process on any failure."""
         try:
-            self._handle(batches, STEPS_UNDER_LOAD if under_load else STEPS_MAX)
+            self._handle(batches)
         except BaseException as error:
             log.critical(
                 "lane_failed", partition=self.partition, as_of=self.progress.as_of,
@@ -112,14 +113,18 @@ class Lane:
                 self.table.condemn()
             os._exit(EXIT_LANE_FAILED)
 
-    def _handle(self, batches: Sequence[Batch], steps: int) -> None:
+    def _steps(self, records: Sequence[InputRecord]) -> int:
+        seconds = REBOOKING_SECONDS_WITH_RECORDS if records else REBOOKING_SECONDS
+        return min(STEPS_MAX, max(STEPS_MIN, int(seconds / self._step_seconds)))
+
+    def _handle(self, batches: Sequence[Batch]) -> None:
         began = time.perf_counter()
         next_offsets = self._next_offsets(batches)
         records = [r for batch in batches for r in _input_records(batch)]
         as_of = self.progress.as_of + 1
         ledger = self._step.ledger
         rewinds, taken_back = ledger.rewinds, ledger.taken_back
-        outcome = self._step.run(records, as_of, steps)
+        outcome = self._step.run(records, as_of, self._steps(records))
         progress = self._progress_after(outcome, records, next_offsets, as_of)
         encoded = state.encode_record(progress)
         booked = time.perf_counter()
@@ -127,9 +132,10 @@ class Lane:
         committed = time.perf_counter()
         self.table.write(_state_records(outcome, encoded, written))
         stored = time.perf_counter()
-        with self.advanced:
-            self.progress = progress
-            self.advanced.notify_all()
+        self.progress = progress
+        if ledger.steps_taken >= STEPS_MIN:
+            # Half old, half new: a pause of the machine is not the pace of the work.
+            self._step_seconds += ((stored - began) / ledger.steps_taken - self._step_seconds) / 2
         metrics.BATCH_SECONDS.labels("book").observe(booked - began)
         metrics.BATCH_SECONDS.labels("transaction").observe(committed - booked)
         metrics.BATCH_SECONDS.labels("state").observe(stored - committed)

@@ -64,12 +64,9 @@ class Pump:
         return [event for event in events if self._is_current(event.message)]
 
     async def _handle(self, events: Sequence[Any]) -> None:
-        loop = asyncio.get_running_loop()
         batches = [event.message for event in events]
-        under_load = not self._queue.empty()
-        await loop.run_in_executor(
-            self._thread, lambda: self.lane.handle(batches, under_load=under_load)
-        )
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._thread, self.lane.handle, batches)
 
     async def _touch(self) -> None:
         if time.monotonic() - self._touched_at > TOUCH_SECONDS:
