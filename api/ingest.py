@@ -184,6 +184,8 @@ def routes(entrance: Entrance) -> APIRouter:
         "/ingest/portfolios",
         status_code=HTTPStatus.ACCEPTED,
         summary="Take a list of portfolio records in: all of them, or none if one is malformed",
+        description="With `wait=applied` the message is `applied` once the workers have read them; "
+        "`GET /portfolios` shows which records are in force.",
         responses=openapi.taken_in(documents.AcceptedList, documents.AcceptedList),
         openapi_extra=openapi.body(documents.PortfolioEvents, examples.PORTFOLIOS),
     )

@@ -129,7 +129,6 @@ class Publisher:
                 "client.id": "portfolio-api",
                 "enable.idempotence": True,
                 "acks": "all",
-                "compression.type": "lz4",
                 "linger.ms": 2,
                 "message.timeout.ms": int(DELIVERY_SECONDS_MAX * 1000),
                 "queue.buffering.max.messages": 100_000,
