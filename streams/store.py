@@ -23,7 +23,7 @@ from faust.types.tuples import TP
 from streams import database, metrics, rows
 from streams.recovery import Application, application_options
 from streams.settings import StoreSettings
-from streams.topics import wait_for_broker
+from streams.topics import TopicsMismatch, create_topics
 from streams.transport import Batch, BatchConsumer, Positions
 from wire.topics import RESULTS
 
@@ -31,6 +31,7 @@ log = structlog.get_logger(__name__)
 APP_ID = "portfolio-store"
 EXIT_STORE_FAILED = 70
 EXIT_NOT_QUIET = 71
+EXIT_SETTING = 2
 RECORDS_MAX = 8000  # of one PostgreSQL transaction, but for a batch that is longer by itself
 QUEUE_BATCHES = 32
 IDLE_SECONDS = 0.5
@@ -256,7 +257,12 @@ def create_app(settings: StoreSettings) -> StoreApp:
 
 def run(settings: StoreSettings) -> NoReturn:
     """Run a store until it is told to stop. Waits for Kafka and PostgreSQL."""
-    wait_for_broker(settings.kafka_bootstrap)
+    try:
+        # Its consumer would not notice topics that are created after it joined.
+        create_topics(settings.kafka_bootstrap, settings.partitions)
+    except TopicsMismatch as error:
+        log.critical("refused", error=str(error))
+        raise SystemExit(EXIT_SETTING) from error
     uvloop.install()
     BatchConsumer.batch_records_max = 4000
     _Worker(
