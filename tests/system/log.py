@@ -27,9 +27,18 @@ def make_topics_anew(bootstrap: str) -> None:
     create_topics(bootstrap, PARTITIONS)
 
 
-def send(bootstrap: str, messages: Iterable[Message], per_second: float = 0) -> None:
+def send(
+    bootstrap: str, messages: Iterable[Message], per_second: float = 0, compression: str = "none"
+) -> None:
     """Put the messages where they say, in their order, as one producer."""
-    producer = Producer({"bootstrap.servers": bootstrap, "acks": "all", "linger.ms": 5})
+    producer = Producer(
+        {
+            "bootstrap.servers": bootstrap,
+            "acks": "all",
+            "linger.ms": 5,
+            "compression.type": compression,
+        }
+    )
     failed: list[KafkaError] = []
     began = time.monotonic()
     for number, message in enumerate(messages):
