@@ -1,6 +1,7 @@
 """`portfolio positions`, `lots` and `transactions`: what the API says, as tables."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from itertools import islice
 from typing import Any
 
@@ -46,7 +47,8 @@ STATUSES = ("BOOKED", "REJECTED", "PENDING", "CANCELLED")
 @click.pass_obj
 def positions(settings: Settings, portfolio_id: str, as_json: bool) -> None:
     """What a portfolio holds now."""
-    answer = Api(settings).get("portfolios", portfolio_id, "positions")
+    with closing(Api(settings)) as api:
+        answer = api.get("portfolios", portfolio_id, "positions")
     _print(answer, as_json, f"positions of {portfolio_id}", POSITION_COLUMNS, answer["positions"])
 
 
@@ -57,7 +59,8 @@ def positions(settings: Settings, portfolio_id: str, as_json: bool) -> None:
 @click.pass_obj
 def lots(settings: Settings, portfolio_id: str, security_id: str, as_json: bool) -> None:
     """The open lots of a holding, in the order in which they would be relieved."""
-    answer = Api(settings).get("portfolios", portfolio_id, "positions", security_id, "lots")
+    with closing(Api(settings)) as api:
+        answer = api.get("portfolios", portfolio_id, "positions", security_id, "lots")
     title = f"open lots of {security_id} in {portfolio_id}, next to be relieved first"
     _print(answer, as_json, title, LOT_COLUMNS, answer["lots"])
 
@@ -82,11 +85,12 @@ def transactions(
     as_json: bool,
 ) -> None:
     """What became of the transactions of a portfolio, newest first."""
-    found = Api(settings).items(
-        "portfolios", portfolio_id, "transactions",
-        security_id=security, status=status, from_=from_, to=to,
-    )  # fmt: skip
-    items = list(islice(found, limit))
+    with closing(Api(settings)) as api:
+        found = api.items(
+            "portfolios", portfolio_id, "transactions",
+            security_id=security, status=status, from_=from_, to=to,
+        )  # fmt: skip
+        items = list(islice(found, limit))
     title = f"transactions of {portfolio_id}, newest first"
     _print({"items": items}, as_json, title, TRANSACTION_COLUMNS, items)
 

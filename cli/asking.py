@@ -21,6 +21,9 @@ class Api:
         self.url = addresses.addresses(settings).api
         self._client = httpx.Client(timeout=ANSWER_SECONDS_MAX, trust_env=False)
 
+    def close(self) -> None:
+        self._client.close()
+
     def get(self, *parts: str, **parameters: str | int | None) -> dict[str, Any]:
         """The answer about `/part/part`; parameters that are None are not sent."""
         given = {name.rstrip("_"): value for name, value in parameters.items() if value is not None}

@@ -1,5 +1,6 @@
 """`portfolio explain`: where the cost of a sale came from, and where that of a purchase went."""
 
+from contextlib import closing
 from typing import Any
 
 import click
@@ -33,7 +34,8 @@ INCREASES = tuple(each.value for each in TransactionType if each.kind is Kind.IN
 @click.pass_obj
 def explain(settings: Settings, portfolio_id: str, transaction_id: str, as_json: bool) -> None:
     """How a transaction was booked: the lots a sale consumed, or who consumed a purchase."""
-    found = explanation(Api(settings), portfolio_id, transaction_id)
+    with closing(Api(settings)) as api:
+        found = explanation(api, portfolio_id, transaction_id)
     if as_json:
         print_json(found)
     else:

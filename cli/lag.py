@@ -10,7 +10,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec
 
 from cli import addresses
-from cli.servers import Connections, connections
+from cli.servers import Connections, ServerError, connections
 from cli.settings import Settings
 from cli.workers import Workers, ask_workers
 from wire.topics import APP_ID, INPUTS, RESULTS
@@ -36,14 +36,19 @@ def measure(settings: Settings, found: Connections) -> Lag:
     return Lag(book, behind_the_store(found, settings.partitions))
 
 
-def wait_until_applied(settings: Settings, seconds: float) -> Lag:
-    """Wait until nothing is left to do, or the time is over; return what is left."""
+def wait_until_applied(settings: Settings, seconds: float) -> None:
+    """Wait until everything that came in is booked and stored; raise when the time is over."""
     deadline = time.monotonic() + seconds
     found = connections(settings)
     while True:
         lag = measure(settings, found)
-        if lag == Lag(0, 0) or time.monotonic() > deadline:
-            return lag
+        if lag == Lag(0, 0):
+            return
+        if time.monotonic() > deadline:
+            raise ServerError(
+                f"after {seconds:.0f} s {lag.book} records are still to be booked and {lag.store} "
+                "to be stored: `portfolio status` says who is away"
+            )
         time.sleep(POLL_SECONDS)
 
 

@@ -50,8 +50,14 @@ def worker(settings: Settings, http_host: str, http_port: int, datadir: Path | N
 
 
 @click.command()
+@click.option("--http-host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--http-port",
+    type=click.IntRange(1, 65535),
+    help="Port of /readyz and /metrics.  [default: none]",
+)
 @click.pass_obj
-def store(settings: Settings) -> None:
+def store(settings: Settings, http_host: str, http_port: int | None) -> None:
     """Write what the workers publish to PostgreSQL."""
     from streams import logs
     from streams import store as process
@@ -63,6 +69,8 @@ def store(settings: Settings) -> None:
         StoreSettings(
             kafka_bootstrap=found.kafka_bootstrap,
             database_url=found.database_url,
+            http_host=http_host,
+            http_port=http_port,
             data_dir=parts.store_dir(settings),
             partitions=settings.partitions,
         )

@@ -1,5 +1,6 @@
 """`portfolio up` and `down`: the whole system on this machine."""
 
+import logging
 import os
 import time
 from collections.abc import Iterator
@@ -72,6 +73,7 @@ def down(settings: Settings, as_json: bool) -> None:
 def system(settings: Settings, workers: int) -> Iterator[Supervisor]:
     """Everything, ready to answer; the end of the `with` stops what it started."""
     logs.configure(settings.log_level, settings.log_format)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     say = messages()
     with supervise.claimed(settings), Supervisor(say.print) as supervisor:
         addresses.remove(settings)
