@@ -1,9 +1,10 @@
-"""How many records of the inputs a worker has not booked yet."""
+"""How many records a worker has not booked yet, and where topics end."""
 
 import time
+from collections.abc import Collection
 
 from confluent_kafka import IsolationLevel, TopicPartition
-from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 from faust.types.tuples import TP
 
 from streams.app import WorkerApp
@@ -29,28 +30,30 @@ class InputLag:
         if time.monotonic() - self._asked_at < _KEEP_SECONDS:
             return self._records
         lanes = [pump.lane for pump in list(self._app.pumps.values())]
-        asked = {
-            TopicPartition(topic.name, lane.partition): OffsetSpec.latest()  # type: ignore[no-untyped-call]
-            for lane in lanes
-            for topic in INPUTS
-        }
-        ends = (
-            self._admin.list_offsets(
-                asked, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=5
-            )
-            if asked
-            else {}
-        )
-        found = {(p.topic, p.partition): future.result().offset for p, future in ends.items()}
+        places = [TP(topic.name, lane.partition) for lane in lanes for topic in INPUTS]
+        ends = committed_ends(self._admin, places)
         total = 0
         for lane in lanes:
             # Asked after the ends: a lane that reached them is not behind.
             for topic, booked in zip(INPUTS, lane.progress.next_offsets, strict=True):
-                position = _behind_markers(TP(topic.name, lane.partition), booked)
-                total += max(0, found[topic.name, lane.partition] - position)
+                tp = TP(topic.name, lane.partition)
+                total += max(0, ends[tp] - _behind_markers(tp, booked))
             total += lane.unsettled
         self._asked_at, self._records = time.monotonic(), total
         return total
+
+
+def committed_ends(kafka: AdminClient, places: Collection[TP]) -> dict[TP, int]:
+    """Where a reader of committed records ends. Raises KafkaException while the broker is away."""
+    if not places:
+        return {}
+    latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+    futures = kafka.list_offsets(
+        {TopicPartition(tp.topic, tp.partition): latest for tp in places},
+        isolation_level=IsolationLevel.READ_COMMITTED,
+        request_timeout=5,
+    )
+    return {TP(p.topic, p.partition): future.result().offset for p, future in futures.items()}
 
 
 def _behind_markers(tp: TP, booked: int) -> int:

@@ -7,13 +7,10 @@ names. Whoever is not sure to own a partition, or has a holding that is being re
 
 import asyncio
 import os
-import socket
-import threading
 import time
 from typing import Any
 
-import structlog
-import uvicorn
+from confluent_kafka import KafkaException
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -21,32 +18,19 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from streams import answers, metrics
 from streams.answers import Refusal
 from streams.app import WorkerApp
+from streams.doors import open_door
 from streams.lag import InputLag
 from streams.lane import Lane
 from wire.partitioner import partition_of
 from wire.topics import INPUTS
 
-log = structlog.get_logger(__name__)
 _POLL_SECONDS = 0.005
 _INDEX = {topic.name: index for index, topic in enumerate(INPUTS)}
 
 
 def start(app: WorkerApp) -> None:
-    """Serve from a thread of its own, so that a busy lane's loop does not delay answers."""
-    settings = app.settings
-    listener = socket.socket()
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((settings.http_host, settings.http_port))
-    except OSError as error:
-        log.critical("port_taken", url=settings.url, error=str(error))
-        raise SystemExit(2) from error
-    server = uvicorn.Server(
-        uvicorn.Config(create_api(app), log_config=None, access_log=False, lifespan="off")
-    )
-    threading.Thread(
-        target=server.run, kwargs={"sockets": [listener]}, name="http", daemon=True
-    ).start()
+    """Answer from now on, at first with 503."""
+    open_door(create_api(app), app.settings.http_host, app.settings.http_port)
 
 
 def create_api(app: WorkerApp) -> FastAPI:
@@ -154,5 +138,8 @@ def _add_self(api: FastAPI, app: WorkerApp) -> None:
 
     @api.get("/metrics")
     def prometheus() -> Response:
-        metrics.LAG.set(lag.records())
+        try:
+            metrics.LAG.set(lag.records())
+        except KafkaException:
+            metrics.LAG.set(float("nan"))  # unknown, which no number says
         return Response(generate_latest(metrics.REGISTRY), media_type=CONTENT_TYPE_LATEST)

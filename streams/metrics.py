@@ -2,7 +2,8 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-REGISTRY = CollectorRegistry()
+REGISTRY = CollectorRegistry()  # of a worker
+STORE_REGISTRY = CollectorRegistry()
 _SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 
 EVENTS = Counter(
@@ -26,8 +27,13 @@ UNSETTLED = Gauge(
     "portfolio_unsettled_holdings", "Holdings being re-booked", ["partition"], registry=REGISTRY
 )
 SERVED = Gauge("portfolio_served_partitions", "Partitions served", registry=REGISTRY)
-STORED = Counter("portfolio_stored_records", "Records written to PostgreSQL", registry=REGISTRY)
+STORED = Counter(
+    "portfolio_stored_records", "Records written to PostgreSQL", registry=STORE_REGISTRY
+)
+STORE_LAG = Gauge(
+    "portfolio_store_lag_records", "Result records not yet in PostgreSQL", registry=STORE_REGISTRY
+)
 STORE_SECONDS = Histogram(
     "portfolio_store_seconds", "Time of a PostgreSQL transaction", buckets=_SECONDS,
-    registry=REGISTRY,
+    registry=STORE_REGISTRY,
 )  # fmt: skip

@@ -32,4 +32,6 @@ class StoreSettings:
     database_url: str
     data_dir: Path  # Faust wants one; nothing of worth is kept there
     partitions: int
+    http_host: str
+    http_port: int | None  # None: no HTTP
     session_seconds: float = 10.0

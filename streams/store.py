@@ -6,6 +6,7 @@ progress: exactly once, and an emptied database refills by itself.
 """
 
 import asyncio
+import math
 import os
 import signal
 import time
@@ -20,7 +21,8 @@ import structlog
 import uvloop
 from faust.types.tuples import TP
 
-from streams import database, metrics, rows
+from streams import database, metrics, rows, standing
+from streams.doors import open_door
 from streams.recovery import Application, application_options
 from streams.settings import StoreSettings
 from streams.topics import TopicsMismatch, create_topics
@@ -36,6 +38,7 @@ RECORDS_MAX = 8000  # of one PostgreSQL transaction, but for a batch that is lon
 QUEUE_BATCHES = 32
 IDLE_SECONDS = 0.5
 RETRY_SECONDS = 0.5
+SILENCE_SECONDS_MAX = 10.0  # it is asked each half second, but for a long write
 
 
 class StoreApp(Application):
@@ -61,6 +64,19 @@ class StoreApp(Application):
         self._idle = asyncio.Event()
         self._idle.set()
         self._is_paused = True
+        self._answered_at = -math.inf  # when PostgreSQL last did
+
+    # -- standing, from any thread
+
+    def standing(self) -> str:
+        """OK, or what it waits for."""
+        if time.monotonic() - self._answered_at > SILENCE_SECONDS_MAX:
+            return "waiting for PostgreSQL"
+        return "joining" if self._is_paused else standing.OK
+
+    def progress(self) -> dict[TP, int]:
+        """The next offset of each partition that is ours."""
+        return dict(self._progress)
 
     # -- ownership
 
@@ -155,12 +171,15 @@ class StoreApp(Application):
         """The call's answer, repeated while PostgreSQL is away or not migrated yet."""
         while True:
             try:
-                return call(self._connected())
+                answer = call(self._connected())
             except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
                 log.warning("postgresql_lost", error=str(error).strip())
             except psycopg2.errors.UndefinedTable as error:
                 log.warning("not_migrated", error=str(error).strip())
                 time.sleep(RETRY_SECONDS)
+            else:
+                self._answered_at = time.monotonic()
+                return answer
             self._connection.close()
             self._connection = None
 
@@ -265,8 +284,12 @@ def run(settings: StoreSettings) -> NoReturn:
         raise SystemExit(EXIT_SETTING) from error
     uvloop.install()
     BatchConsumer.batch_records_max = 4000
+    app = create_app(settings)
+    if settings.http_port is not None:
+        door = standing.create_api(settings.kafka_bootstrap, app.standing, app.progress)
+        open_door(door, settings.http_host, settings.http_port)
     _Worker(
-        create_app(settings),
+        app,
         quiet=True,
         loglevel="warn",
         redirect_stdouts=False,
