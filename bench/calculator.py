@@ -1,0 +1,104 @@
+"""The calculator alone: the same events decoded and folded in memory, by one processor.
+
+No Kafka, no disk, no result text: what the rules themselves cost.
+"""
+
+import gc
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from decimal import Decimal, localcontext
+from itertools import islice
+
+import click
+
+from bench.load import METHODS, Load, Totals, expected, portfolios, transactions
+from calculator import EXACT, Booked, Ledger, MemoryJournal, Portfolio, Transaction
+from wire.portfolios import decode_portfolio
+from wire.transactions import decode_transaction
+
+ZERO = Decimal(0)
+EVENTS_AT_ONCE = 16_000  # what eight lanes have in hand together
+
+
+@dataclass(frozen=True, slots=True)
+class Alone:
+    """Processor time is for one event."""
+
+    events_per_second: float
+    decode_us: float
+    ledger_us: float
+    is_right: bool
+
+
+def measure(load: Load) -> Alone:
+    journal = MemoryJournal()
+    ledger = Ledger(journal)
+    for _, value in portfolios(load):
+        portfolio = decode_portfolio(value)
+        assert isinstance(portfolio, Portfolio)
+        ledger.take_portfolio(portfolio)
+    decoding = folding = 0.0
+    for values in _chunks(load):
+        begin = time.process_time()
+        contents = [decode_transaction(value) for value in values]
+        decoded = time.process_time()
+        for content in contents:
+            assert isinstance(content, Transaction)
+            ledger.take(content)
+        ledger.settle()
+        folding += time.process_time() - decoded
+        decoding += decoded - begin
+    return Alone(
+        load.events / (decoding + folding),
+        decoding / load.events * 1e6,
+        folding / load.events * 1e6,
+        _totals(journal) == expected(load),
+    )
+
+
+def _chunks(load: Load) -> Iterator[list[bytes]]:
+    values = (value for _, value in transactions(load))
+    while chunk := list(islice(values, EVENTS_AT_ONCE)):
+        yield chunk
+
+
+def _totals(journal: MemoryJournal) -> Totals:
+    booked = [e.outcome for e in journal.entries.values() if isinstance(e.outcome, Booked)]
+    holdings = journal.holdings.values()
+    with localcontext(EXACT):
+        return Totals(
+            transactions=len(booked),
+            disposals=sum(len(outcome.disposals) for outcome in booked),
+            open_lots=sum(len(holding.lots) for holding in holdings),
+            quantity=sum((holding.quantity for holding in holdings), ZERO),
+            cost=sum((holding.cost for holding in holdings), ZERO),
+            realized_gain_loss=sum((holding.realized_gain_loss for holding in holdings), ZERO),
+        )
+
+
+@click.command()
+@click.option("--events", default=400_000, show_default=True, type=click.IntRange(1))
+@click.option("--method", default="FIFO", show_default=True, type=click.Choice(METHODS))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def main(events: int, method: str, as_json: bool) -> None:
+    """Decode and fold the load in memory."""
+    # As in a worker: the collector would walk the journal again and again.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(500_000, 20, 1000)
+    alone = measure(Load(events=events, method=method))
+    if as_json:
+        click.echo(json.dumps(asdict(alone)))
+    else:
+        click.echo(
+            f"calculator alone, {method}, one core: {alone.events_per_second:,.0f} events/s, "
+            f"decode {alone.decode_us:.1f} us, ledger {alone.ledger_us:.1f} us an event"
+        )
+    if not alone.is_right:
+        raise click.ClickException("the books are not those of the independent fold")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Each benchmark at a tiny size: that it works, not how fast."""

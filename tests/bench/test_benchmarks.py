@@ -1,0 +1,59 @@
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.end_to_end import check
+from bench.load import METHODS, Load, expected
+from bench.stage import BenchmarkError
+from migrations.upgrade import upgrade
+
+ROOT = Path(__file__).parents[2]
+
+
+def printed(module: str, *arguments: str) -> dict[str, Any]:
+    """The figures of a benchmark, which ended well."""
+    done = subprocess.run(
+        [sys.executable, "-m", module, "--json", *arguments],
+        cwd=ROOT, capture_output=True, text=True, timeout=240, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    figures: dict[str, Any] = json.loads(done.stdout)
+    return figures
+
+
+def test_events_go_from_kafka_to_committed_rows_and_the_limits_stand_beside_them() -> None:
+    figures = printed("bench.end_to_end", "--events", "12000", "--workers", "2", "--runs", "1")
+    (run,) = figures["runs"]
+    assert run["events_per_second"] > 0
+    assert figures["events_per_second"]["2"]["median"] == run["events_per_second"]
+    assert set(run["usage"]["cpu_us"]) == {"workers", "store", "broker", "postgres"}
+    assert min(run["usage"]["cpu_us"].values()) >= 0
+    assert set(run["floors"]) == {"unindexed", "primary key"}
+    assert all(floor["events_per_second"] > 0 for floor in run["floors"].values())
+    assert run["alone"]["events_per_second"] > 0
+    assert {"machine", "python", "kafka", "postgresql", "packages"} <= set(figures["machine"])
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_calculator_alone_comes_to_the_books_of_the_load(method: str) -> None:
+    alone = printed("bench.calculator", "--events", "2000", "--method", method)
+    assert alone["is_right"] is True
+    assert alone["ledger_us"] > 0
+
+
+def test_a_lane_without_its_servers_says_what_each_stage_costs() -> None:
+    figures = printed("bench.step", "--events", "2000")
+    assert set(figures) == {"booking step", "RocksDB", "rows for PostgreSQL"}
+    assert min(figures.values()) > 0
+
+
+def test_a_wrong_result_ends_a_benchmark(database_url: str) -> None:
+    upgrade(database_url)
+    totals = expected(Load(events=100))
+    with pytest.raises(BenchmarkError, match="the books are wrong"):
+        check(database_url, replace(totals, transactions=99))
