@@ -110,6 +110,13 @@ def test_amount_and_fee_become_base_currency_each_for_itself() -> None:
     assert columns(outcome)[3:5] == ["0", "0"]
 
 
+def test_proceeds_and_fee_of_a_sale_become_base_currency_each_for_itself() -> None:
+    """0.5e-12 is a tie, down to zero; a fee that was not rounded would leave half a step."""
+    holding = a_holding(a_lot("B", 0, "1", "0", "0"), base="CHF")
+    sale = trade("t", "SELL", 1, 1, amount=1, fee="0.000000000001", fx_rate="0.5")
+    assert columns(book_on(holding, sale))[5] == "0.5"
+
+
 def test_a_rate_beside_equal_currencies_is_ignored_even_where_it_is_absurd() -> None:
     transaction = trade("t", "BUY", 0, 1, 5, fx_rate="999999999")
     assert plain(book_on(a_holding(base="USD"), transaction).net_cost) == "5"

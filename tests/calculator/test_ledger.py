@@ -193,6 +193,18 @@ def test_a_move_there_and_back_within_one_batch_leaves_everything_as_it_was() ->
     assert taken(booked(ledger, "S")) == [("A", "10", "100"), ("B", "5", "100")]
 
 
+def test_a_correction_in_place_and_a_move_within_one_batch_take_the_old_version_back() -> None:
+    """When version 3 comes, version 1 is in the lots, and version 2 never was."""
+    ledger = one_by_one(*BOOK)
+    take(
+        ledger,
+        trade("A", "BUY", 1, 10, 12, version=2),
+        trade("A", "BUY", 4, 10, 12, version=3),
+    )
+    ledger.settle()
+    assert taken(booked(ledger, "S")) == [("B", "10", "200"), ("A", "5", "60")]
+
+
 def test_a_correction_may_turn_a_purchase_into_a_sale() -> None:
     ledger = one_by_one(*BOOK, trade("B", "SELL", 3, 4, 20, version=2))
     assert taken(booked(ledger, "B")) == [("A", "4", "40")]

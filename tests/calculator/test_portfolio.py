@@ -40,6 +40,7 @@ def test_other_fields_are_content_but_change_no_books(change: dict[str, object])
     record: Portfolio = replace(terms("LIFO"), **change)  # type: ignore[arg-type]
     assert ledger.take_portfolio(record) is Taken.CONFLICT
     assert ledger.take_portfolio(replace(record, version=2)) is Taken.JOURNALLED
+    assert ledger.journal.walks == {}
     assert ledger.settle() == []
 
 

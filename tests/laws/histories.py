@@ -6,6 +6,7 @@ counterexamples, set HUNT=1: ten times the examples, and others each time.
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -84,10 +85,20 @@ def trades(draw: st.DrawFn, transaction_id: str, version: int = 1) -> Transactio
 @st.composite
 def versions(draw: st.DrawFn, transaction_id: str) -> list[Event]:
     """One transaction: mostly one version, sometimes corrected, cancelled, revived."""
-    events: list[Event] = [draw(trades(transaction_id))]
+    trade = draw(trades(transaction_id))
+    events: list[Event] = [trade]
     for version in range(2, 2 + draw(st.sampled_from((0, 0, 0, 1, 2, 3)))):
-        if draw(st.booleans()):
-            events.append(draw(trades(transaction_id, version)))
+        change = draw(st.sampled_from(("fee", "day", "security", "all", "cancel")))
+        if change == "fee":
+            trade = replace(trade, version=version, trade_fee=draw(exact(FEES)))
+        elif change == "day":
+            trade = replace(trade, version=version, transaction_date=on(draw(st.integers(0, 5))))
+        elif change == "security":
+            trade = replace(trade, version=version, security_id=draw(st.sampled_from("ST")))
+        elif change == "all":
+            trade = draw(trades(transaction_id, version))
+        if change != "cancel":
+            events.append(trade)
         else:
             events.append(
                 Cancellation(transaction_id=transaction_id, portfolio_id="P", version=version)

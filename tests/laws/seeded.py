@@ -1,5 +1,6 @@
 """Random histories, small and nasty: few dates, few lots, every kind of change."""
 
+from dataclasses import replace
 from decimal import Decimal
 from random import Random
 from typing import Any
@@ -45,23 +46,45 @@ def a_trade(random: Random, transaction_id: str, version: int) -> Transaction:
     )
 
 
+def a_correction(random: Random, trade: Transaction, version: int) -> Transaction:
+    """Mostly one field is put right, so that the place in the order stays or only just moves."""
+    another = a_trade(random, trade.transaction_id, version)
+    field = random.choice(
+        ("quantity", "trade_fee", "fx_rate", "transaction_date", "security_id", "trade_currency")
+    )
+    if field == "quantity" and not (trade.quantity and another.quantity):
+        field = "trade_fee"
+    return replace(trade, version=version, **{field: getattr(another, field)})
+
+
+def versions_of(random: Random, transaction_id: str) -> list[Event]:
+    events: list[Event] = []
+    trade: Transaction | None = None
+    for version in sorted(random.sample(range(1, 7), random.choice((1, 1, 1, 2, 3, 4)))):
+        if trade is None:
+            trade = a_trade(random, transaction_id, version)
+        elif random.random() < 0.7:
+            trade = a_correction(random, trade, version)
+        else:
+            # The same identity needs the same portfolio.
+            portfolio_id = trade.portfolio_id
+            trade = replace(a_trade(random, transaction_id, version), portfolio_id=portfolio_id)
+        if version > 1 and random.random() < 0.2:
+            events.append(
+                Cancellation(
+                    transaction_id=transaction_id,
+                    portfolio_id=trade.portfolio_id,
+                    version=version,
+                )
+            )
+        else:
+            events.append(trade)
+    return events
+
+
 def a_history(random: Random, size: int) -> list[Event]:
     """Versions of up to `size` transactions and a few portfolio records, in any order."""
-    events: list[Event] = []
-    for number in range(size):
-        portfolio = None
-        for version in sorted(random.sample(range(1, 6), random.choice((1, 1, 1, 2, 3)))):
-            trade = a_trade(random, f"t{number}", version)
-            # The same identity needs the same portfolio.
-            portfolio = portfolio or trade.portfolio_id
-            if version > 1 and random.random() < 0.3:
-                events.append(
-                    Cancellation(
-                        transaction_id=f"t{number}", portfolio_id=portfolio, version=version
-                    )
-                )
-            elif trade.portfolio_id == portfolio:
-                events.append(trade)
+    events = [event for number in range(size) for event in versions_of(random, f"t{number}")]
     for version in range(1, random.choice((1, 2, 3, 4))):
         events.append(
             Portfolio(
@@ -73,4 +96,12 @@ def a_history(random: Random, size: int) -> list[Event]:
         )
     events += random.sample(events, len(events) // 5)  # duplicates
     random.shuffle(events)
+    if random.random() < 0.5:
+        # Corrections do come after what they correct, most of the time: keep the places that
+        # each transaction has, but fill them in the order of its versions.
+        in_order = sorted(events, key=lambda event: event.version)
+        names = [getattr(event, "transaction_id", "") for event in events]
+        queues = {name: [e for e in in_order if getattr(e, "transaction_id", "") == name]
+                  for name in names}  # fmt: skip
+        events = [queues[name].pop(0) for name in names]
     return events
