@@ -5,9 +5,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
-from typing import BinaryIO
 
 import click
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -51,6 +50,7 @@ class Source:
     events: Iterator[NumberedEvent]
     read: Read
     topic: Topic
+    position: Callable[[], int]  # bytes of the file that were read
 
 
 @click.command()
@@ -84,31 +84,39 @@ def ingest(
 
 def ingest_file(file: Path, bootstrap: str | None, are_portfolios: bool | None = None) -> Summary:
     """Send a file to the Kafka at `bootstrap`, None: only check it; complain on stderr."""
-    with file.open("rb") as opened:
-        is_csv = file.suffix.lower() == ".csv"
-        source = open_source(opened, is_csv=is_csv, are_portfolios=are_portfolios)
+    with open_source(file, are_portfolios) as source:
         sender = None if bootstrap is None else Sender(bootstrap, source.topic.name)
-        with _progress(opened, file) as advance:
+        with _progress(source, file) as advance:
             return send_all(source, str(file), sender, _complain(file), advance)
 
 
-def open_source(opened: BinaryIO, *, is_csv: bool, are_portfolios: bool | None) -> Source:
-    """The events of an opened file; are_portfolios None: its first line tells."""
-    if is_csv:
+@contextmanager
+def open_source(file: Path, are_portfolios: bool | None) -> Iterator[Source]:
+    """The events of a file; are_portfolios None: its first line tells."""
+    if file.suffix.lower() == ".csv":
         if are_portfolios:
             raise click.UsageError("portfolio records come as JSON lines, not as CSV")
-        lines = io.TextIOWrapper(opened, "utf-8", errors="surrogateescape", newline="")
-        return Source(events_of_csv(lines), decode_transaction, RAW_TRANSACTIONS)
-    events = events_of_json_lines(opened)
-    if are_portfolios is None:
-        first = list(zip(range(1), events, strict=False))
-        are_portfolios = any(
-            isinstance(event, bytes) and PORTFOLIO_FIELD in event for _, (_, event) in first
+        with (
+            file.open("rb") as opened,
+            io.TextIOWrapper(opened, "utf-8", errors="surrogateescape", newline="") as text,
+        ):
+            yield Source(events_of_csv(text), decode_transaction, RAW_TRANSACTIONS, opened.tell)
+        return
+    with file.open("rb") as opened:
+        events = events_of_json_lines(opened)
+        first = list(islice(events, 1))
+        if are_portfolios is None:
+            are_portfolios = any(_is_portfolio(event) for _, event in first)
+        read, topic = (
+            (decode_portfolio, PORTFOLIOS)
+            if are_portfolios
+            else (decode_transaction, RAW_TRANSACTIONS)
         )
-        events = chain((event for _, event in first), events)
-    if are_portfolios:
-        return Source(events, decode_portfolio, PORTFOLIOS)
-    return Source(events, decode_transaction, RAW_TRANSACTIONS)
+        yield Source(chain(first, events), read, topic, opened.tell)
+
+
+def _is_portfolio(event: bytes | Malformed) -> bool:
+    return isinstance(event, bytes) and PORTFOLIO_FIELD in event
 
 
 def send_all(
@@ -155,7 +163,7 @@ def _complain(file: Path) -> Callable[[int, Iterable[FieldError]], None]:
 
 
 @contextmanager
-def _progress(opened: BinaryIO, file: Path) -> Iterator[Callable[[], None]]:
+def _progress(source: Source, file: Path) -> Iterator[Callable[[], None]]:
     """A bar on a terminal; nothing on a pipe."""
     bar = Progress(
         TextColumn(file.name),
@@ -168,7 +176,7 @@ def _progress(opened: BinaryIO, file: Path) -> Iterator[Callable[[], None]]:
     )
     with bar:
         task = bar.add_task(file.name, total=file.stat().st_size)
-        yield lambda: bar.update(task, completed=opened.tell())
+        yield lambda: bar.update(task, completed=source.position())
 
 
 def _listed(line: int, error: FieldError) -> dict[str, object]:

@@ -1,11 +1,14 @@
 """Hands events to Kafka: acknowledged by all, never twice, each in its portfolio's partition."""
 
+import time
+
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from cli.servers import ServerError
 from wire.partitioner import partition_of
 
 ANSWER_SECONDS_MAX = 15.0
+NEW_TOPIC_SECONDS_MAX = 2.0
 DELIVERY_SECONDS_MAX = 120.0
 # How many events wait in memory until the oldest are on their way; a poll costs as much as two.
 POLL_EVERY = 1000
@@ -61,14 +64,19 @@ class Sender:
             )
 
     def _count_partitions(self) -> int:
-        try:
-            topics = self._producer.list_topics(self._topic, timeout=ANSWER_SECONDS_MAX).topics
-        except KafkaException as error:
-            raise ServerError(f"Kafka does not answer: {error.args[0].str()}") from error
-        partitions = len(topics[self._topic].partitions)
-        if not partitions:
-            raise ServerError(f"there is no topic {self._topic}: `portfolio up` creates it")
-        return partitions
+        # A broker may not know yet what was created a moment ago.
+        deadline = time.monotonic() + NEW_TOPIC_SECONDS_MAX
+        while True:
+            try:
+                topics = self._producer.list_topics(self._topic, timeout=ANSWER_SECONDS_MAX).topics
+            except KafkaException as error:
+                raise ServerError(f"Kafka does not answer: {error.args[0].str()}") from error
+            partitions = len(topics[self._topic].partitions)
+            if partitions:
+                return partitions
+            if time.monotonic() > deadline:
+                raise ServerError(f"there is no topic {self._topic}: `portfolio up` creates it")
+            time.sleep(0.1)
 
     def _delivered(self, error: KafkaError | None, message: Message) -> None:
         if error is not None:

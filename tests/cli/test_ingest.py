@@ -1,0 +1,137 @@
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from confluent_kafka.admin import AdminClient
+
+from cli.servers import Connections
+from tests.cli.portfolio import Portfolio
+from tests.oracle.murmur2 import partition_of
+from tests.system.log import make_topics_anew, read
+from wire.topics import PORTFOLIOS, RAW_TRANSACTIONS
+
+BUY = {
+    "transaction_id": "T1",
+    "portfolio_id": "P1",
+    "security_id": "ACME",
+    "transaction_type": "BUY",
+    "transaction_date": "2024-01-02",
+    "quantity": "10",
+    "price": "5",
+    "trade_currency": "USD",
+}
+RECORD = {"portfolio_id": "P7", "base_currency": "EUR", "cost_basis_method": "LIFO"}
+
+
+@pytest.fixture
+def portfolio(servers: Connections, tmp_path: Path) -> Portfolio:
+    make_topics_anew(servers.kafka_bootstrap)
+    return Portfolio({"KAFKA_BOOTSTRAP": servers.kafka_bootstrap, "DATA_DIR": str(tmp_path)})
+
+
+def lines(file: Path, *events: dict[str, Any] | str) -> Path:
+    texts = [event if isinstance(event, str) else json.dumps(event) for event in events]
+    file.write_text("".join(text + "\n" for text in texts))
+    return file
+
+
+def test_each_event_goes_to_the_partition_of_its_portfolio_as_it_was_written(
+    portfolio: Portfolio, servers: Connections, tmp_path: Path
+) -> None:
+    events = [BUY | {"portfolio_id": f"P{n}"} for n in range(40)]
+    said = portfolio.json("ingest", lines(tmp_path / "events.jsonl", *events))
+    sent = read(servers.kafka_bootstrap, RAW_TRANSACTIONS.name)
+    assert (said["events"], said["sent"], said["malformed"]) == (40, 40, 0)
+    assert sorted(m.value().decode() for m in sent) == sorted(map(json.dumps, events))
+    assert {m.key().decode(): m.partition() for m in sent} == {
+        f"P{n}": partition_of(f"P{n}", 8) for n in range(40)
+    }
+
+
+def test_a_csv_file_is_known_by_its_name_and_empty_cells_are_absent_fields(
+    portfolio: Portfolio, servers: Connections, tmp_path: Path
+) -> None:
+    file = lines(
+        tmp_path / "events.CSV",
+        ",".join((*BUY, "fx_rate")),
+        ",".join((*BUY.values(), "")),
+    )
+    assert portfolio.json("ingest", file)["sent"] == 1
+    (message,) = read(servers.kafka_bootstrap, RAW_TRANSACTIONS.name)
+    assert json.loads(message.value()) == BUY
+
+
+def test_malformed_lines_are_named_and_left_out_and_the_good_ones_are_sent(
+    portfolio: Portfolio, servers: Connections, tmp_path: Path
+) -> None:
+    file = lines(
+        tmp_path / "mixed.jsonl",
+        BUY,
+        BUY | {"quantity": "1e3"},
+        "{",
+        BUY | {"transaction_id": "T2"},
+    )
+    result = portfolio("ingest", file, code=1)
+    assert result.stderr.splitlines()[0].startswith(f"{file}:2: quantity: decimal_must_be_plain: ")
+    assert result.stderr.splitlines()[1].startswith(f"{file}:3: message_must_be_json: ")
+    assert "2 malformed" in result.stdout
+    assert len(read(servers.kafka_bootstrap, RAW_TRANSACTIONS.name)) == 2
+
+
+def test_the_summary_lists_errors_by_line(portfolio: Portfolio, tmp_path: Path) -> None:
+    file = lines(tmp_path / "bad.jsonl", "", BUY | {"trade_currency": "usd"})
+    said = portfolio.json("ingest", file, code=1)
+    assert [(e["line"], e["field"], e["rule"]) for e in said["errors"]] == [
+        (2, "trade_currency", "currency_must_be_three_capitals")
+    ]
+
+
+def test_a_dry_run_needs_no_server_and_sends_nothing(
+    portfolio: Portfolio, servers: Connections, tmp_path: Path
+) -> None:
+    file = lines(tmp_path / "events.jsonl", BUY)
+    alone = Portfolio({"DATA_DIR": str(tmp_path)})
+    said = alone.json("ingest", file, "--dry-run")
+    assert (said["dry_run"], said["events"], said["sent"]) == (True, 1, 0)
+    assert read(servers.kafka_bootstrap, RAW_TRANSACTIONS.name) == []
+
+
+def test_a_file_of_portfolio_records_is_known_by_its_first_line(
+    portfolio: Portfolio, servers: Connections, tmp_path: Path
+) -> None:
+    said = portfolio.json("ingest", lines(tmp_path / "portfolios.jsonl", "", RECORD))
+    (message,) = read(servers.kafka_bootstrap, PORTFOLIOS.name)
+    assert (said["topic"], said["sent"]) == ("portfolios", 1)
+    assert (message.key(), message.partition()) == (b"P7", partition_of("P7", 8))
+
+
+def test_what_a_file_holds_can_be_said(portfolio: Portfolio, tmp_path: Path) -> None:
+    file = lines(tmp_path / "portfolios.jsonl", RECORD)
+    assert portfolio.json("ingest", file, "--transactions", code=1)["malformed"] == 1
+    assert portfolio.json("ingest", file, "--portfolios")["topic"] == "portfolios"
+
+
+def test_portfolio_records_as_csv_are_a_misunderstanding(
+    portfolio: Portfolio, tmp_path: Path
+) -> None:
+    file = lines(tmp_path / "portfolios.csv", "portfolio_id")
+    assert "JSON lines" in portfolio("ingest", file, "--portfolios", code=2).stderr
+
+
+def test_a_file_that_is_not_there_is_a_misunderstanding(
+    portfolio: Portfolio, tmp_path: Path
+) -> None:
+    assert "does not exist" in portfolio("ingest", tmp_path / "none.csv", code=2).stderr
+
+
+def test_without_topics_it_says_who_creates_them(
+    servers: Connections, portfolio: Portfolio, tmp_path: Path
+) -> None:
+    admin = AdminClient({"bootstrap.servers": servers.kafka_bootstrap})
+    admin.delete_topics([RAW_TRANSACTIONS.name])[RAW_TRANSACTIONS.name].result()
+    while RAW_TRANSACTIONS.name in admin.list_topics(timeout=10).topics:
+        time.sleep(0.1)
+    said = portfolio("ingest", lines(tmp_path / "events.jsonl", BUY), code=1).stderr
+    assert "there is no topic raw_transactions: `portfolio up` creates it" in said
