@@ -2,14 +2,13 @@
 the decimal context of the whole process, and makes a log folder where it is.
 
 Reads [{"method", "trades": [{"id", "type", "at", "quantity", "price", "fee"}]}] as JSON from its
-input; writes for each book {sale id: [[lot id, quantity, cost, gain]]}. rp2 is imported
-inside the function so that collecting this file does no harm.
+input; writes for each book {sale id: [[lot id, quantity, cost, gain]]}. Imports are inside the
+functions so that collecting this file does no harm.
 """
 
 import json
 import os
 import sys
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,8 @@ timestamp = 0
 
 
 def gains(book: dict[str, Any]) -> dict[str, list[list[str]]]:
+    from importlib import import_module
+
     from prezzemolo.avl_tree import AVLTree
     from rp2.accounting_engine import AccountingEngine
     from rp2.configuration import Configuration
