@@ -10,10 +10,11 @@ the changelog. Whatever goes wrong ends the process: the books in memory have mo
 the log can say how far the batch came.
 """
 
+import json
 import os
 import time
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 import msgspec
 import structlog
@@ -22,6 +23,7 @@ from calculator import ReliefMethod, Source
 from streams import metrics, state
 from streams.log import Written
 from streams.step import (
+    ERRORS,
     SOURCE_OFFSET,
     SOURCE_PARTITION,
     SOURCE_TOPIC,
@@ -29,10 +31,12 @@ from streams.step import (
     Headers,
     InputRecord,
     Outcome,
+    OutputRecord,
 )
 from streams.tables import Table
 from streams.transport import Batch
-from wire.topics import FORWARDED, INPUTS, PORTFOLIOS
+from wire.fields import ID_LENGTH_MAX
+from wire.topics import FORWARDED, INPUTS, PORTFOLIOS, RAW_TRANSACTIONS
 
 log = structlog.get_logger(__name__)
 EXIT_LANE_FAILED = 70
@@ -40,14 +44,22 @@ EXIT_STATE_NOT_AT_BATCH = 77
 STEPS_MAX, STEPS_MIN = 5000, 50  # entries of longer histories re-booked in one batch
 # What a batch may spend on them, so that nobody else in the partition waits long: alone, and
 # with records at hand, which are taken in first and booked after.
-REBOOKING_SECONDS, REBOOKING_SECONDS_WITH_RECORDS = 0.25, 0.1
+REBOOKING_SECONDS, REBOOKING_SECONDS_WITH_RECORDS = 0.15, 0.05
 _INDEX = {topic.name: index for index, topic in enumerate(INPUTS)}
 _FORWARDING_HEADERS = 3
+_FORWARDED_FROM = (RAW_TRANSACTIONS.name, PORTFOLIOS.name)
+_PARTITIONS_END, _OFFSETS_END = 1 << 31, 1 << 63  # as Kafka counts them
 
 
 class DefaultMethodChanged(Exception):
-    """The books were begun with another DEFAULT_COST_BASIS_METHOD. Set it back: it is fixed at
-    the first start, because every portfolio without a record is booked by it."""
+    """The books were begun with another DEFAULT_COST_BASIS_METHOD. It is fixed at the first
+    start, because every portfolio without a record is booked by it."""
+
+    def __init__(self, given: str, begun_with: str) -> None:
+        super().__init__(
+            f"DEFAULT_COST_BASIS_METHOD is {given}, the books were begun with {begun_with}: "
+            "set it back"
+        )
 
 
 class Log(Protocol):
@@ -73,10 +85,7 @@ class Lane:
         self.table = table
         self.progress = state.decode_progress(table.get(state.PROGRESS))
         if self.progress.default_method not in ("", default_method.value):
-            raise DefaultMethodChanged(
-                f"DEFAULT_COST_BASIS_METHOD is {default_method.value}, the books were begun "
-                f"with {self.progress.default_method}"
-            )
+            raise DefaultMethodChanged(default_method.value, self.progress.default_method)
         self._method = default_method
         self._log = transactions
         self._step = BookingStep(
@@ -104,14 +113,16 @@ class Lane:
         """Work off these batches as one. Ends the process on any failure."""
         try:
             self._handle(batches)
-        except BaseException as error:
-            log.critical(
-                "lane_failed", partition=self.partition, as_of=self.progress.as_of,
-                error=repr(error), exc_info=error,
-            )  # fmt: skip
-            if "corruption" in str(error).lower():
-                self.table.condemn()
-            os._exit(EXIT_LANE_FAILED)
+        except BaseException as error:  # noqa: BLE001 - the process ends
+            self.end(error)
+
+    def end(self, error: BaseException) -> NoReturn:
+        """End the process, as the books cannot be relied on any more."""
+        log.critical(
+            "lane_failed", partition=self.partition, as_of=self.progress.as_of,
+            error=repr(error), exc_info=error,
+        )  # fmt: skip
+        os._exit(EXIT_LANE_FAILED)
 
     def _steps(self, records: Sequence[InputRecord]) -> int:
         seconds = REBOOKING_SECONDS_WITH_RECORDS if records else REBOOKING_SECONDS
@@ -188,25 +199,47 @@ class Lane:
         metrics.RESULTS.inc(len(outcome.changes.results))
         metrics.DEAD_LETTERS.inc(len(outcome.dead))
         for record in outcome.dead:
-            headers = dict(record.headers)
-            log.warning(
-                "dead_letter", partition=self.partition,
-                portfolio=record.key and record.key.decode(errors="replace"),
-                offset=headers[SOURCE_OFFSET].decode(), errors=headers["errors"].decode(),
-            )  # fmt: skip
+            _log_dead_letter(record)
         log.debug(
             "batch", partition=self.partition, records=records, seconds=round(seconds, 4),
             results=len(outcome.changes.results), offsets=self.progress.next_offsets,
         )  # fmt: skip
 
     def touch(self) -> None:
-        """Note that this state is in use, though no event comes."""
-        self.table.write([])
+        """Note that this state is in use, though no event comes. Ends the process on failure."""
+        try:
+            self.table.write([])
+        except BaseException as error:  # noqa: BLE001 - the process ends
+            self.end(error)
 
     def close(self) -> None:
         metrics.CACHED_LOTS.remove(self.partition)
         metrics.UNSETTLED.remove(self.partition)
         self.table.close()
+
+
+class _Names(msgspec.Struct):
+    portfolio_id: str | None = None
+    transaction_id: str | None = None
+
+
+_decode_names = msgspec.json.Decoder(_Names).decode
+
+
+def _log_dead_letter(record: OutputRecord) -> None:
+    """Names as far as the record can be read; the place is that of the original."""
+    try:
+        names = _decode_names(record.value or b"")
+    except (msgspec.MsgspecError, RecursionError):
+        names = _Names()
+    headers = dict(record.headers)
+    log.warning(
+        "dead_letter",
+        portfolio=names.portfolio_id and names.portfolio_id[:ID_LENGTH_MAX],
+        transaction=names.transaction_id and names.transaction_id[:ID_LENGTH_MAX],
+        topic=headers[SOURCE_TOPIC].decode(), partition=int(headers[SOURCE_PARTITION]),
+        offset=int(headers[SOURCE_OFFSET]), errors=json.loads(headers[ERRORS]),
+    )  # fmt: skip
 
 
 def _input_records(batch: Batch) -> list[InputRecord]:
@@ -224,15 +257,24 @@ def _forwarded_record(topic: str, partition: int, record: Any) -> InputRecord:
     """A record as it was before the forwarding, which put three headers behind its own. One that
     somebody else wrote to the topic speaks for itself."""
     headers: Headers = list(record.headers)
-    ours = dict(headers[-_FORWARDING_HEADERS:])
-    try:
-        source = Source(
-            ours[SOURCE_TOPIC].decode(), int(ours[SOURCE_PARTITION]), int(ours[SOURCE_OFFSET])
-        )
-    except (AttributeError, KeyError, TypeError, ValueError):
+    source = _forwarded_from(headers[-_FORWARDING_HEADERS:])
+    if source is None:
         source = Source(topic, partition, record.offset)
         return InputRecord(source, True, record.key, record.value, headers)
     return InputRecord(source, True, record.key, record.value, headers[:-_FORWARDING_HEADERS])
+
+
+def _forwarded_from(headers: Headers) -> Source | None:
+    """The place that the headers name, if it is one that we forward from: it goes into results,
+    where text that is no topic and numbers that are no offset would stop every reader."""
+    named = dict(headers)
+    try:
+        topic = named[SOURCE_TOPIC].decode()
+        partition, offset = int(named[SOURCE_PARTITION]), int(named[SOURCE_OFFSET])
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return None
+    is_place = 0 <= partition < _PARTITIONS_END and 0 <= offset < _OFFSETS_END
+    return Source(topic, partition, offset) if is_place and topic in _FORWARDED_FROM else None
 
 
 def _state_records(

@@ -61,7 +61,7 @@ class Traffic:
         number = 0
         while not self._ended.is_set():
             batch = [
-                trade(f"F{n % 50}", f"T{n}", "BUY", "2024-01-01", "1", "1")
+                trade(f"F{n % 50}", f"T{n:09}", "BUY", "2024-01-01", "1", "1")
                 for n in range(number, number + self._per_second)
             ]
             number += len(batch)
@@ -71,10 +71,10 @@ class Traffic:
         number = 0
         while not self._ended.is_set():
             number += 1
-            event = trade(self.portfolio, f"P{number}", "BUY", "2024-01-01", "1", "1")
+            event = trade(self.portfolio, f"P{number:09}", "BUY", "2024-01-01", "1", "1")
             send(self.system.bootstrap, [event])
             began = time.monotonic()
-            while self._live(f"/portfolios/{self.portfolio}/transactions/P{number}") != 200:
+            while self._live(f"/portfolios/{self.portfolio}/transactions/P{number:09}") != 200:
                 time.sleep(0.01)
             self.waits.append(time.monotonic() - began)
             time.sleep(0.05)
