@@ -44,7 +44,7 @@ def column(heading: str, number: int = 0) -> list[str]:
 def json_texts() -> list[str]:
     """What the examples post, and what the producer sends."""
     posted = re.findall(r"curl --json '([^']*)'", TEXT)
-    event = re.search(r"event = (\{.*?\})", FENCED["python"], re.DOTALL)
+    event = re.search(r"^value = '(.*)'$", FENCED["python"], re.MULTILINE)
     assert event is not None
     return [*posted, event[1]]
 
