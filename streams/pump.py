@@ -29,7 +29,8 @@ class Pump:
         self._task = asyncio.create_task(self._run())
 
     async def put(self, event: Any) -> None:
-        await self._queue.put(event)
+        if not self._closing:
+            await self._queue.put(event)
 
     async def _run(self) -> None:
         while not self._closing:
@@ -76,6 +77,9 @@ class Pump:
     def stop(self) -> None:
         """Begin nothing more; `idle` says when the running batch has ended."""
         self._closing = True
+        # Whoever waits in `put` is the agent of all partitions, and nobody takes any more.
+        while not self._queue.empty():
+            self._queue.get_nowait()
 
     def close(self) -> None:
         self.stop()
