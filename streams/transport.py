@@ -54,10 +54,11 @@ class Positions:
     """Where the consumer of each partition stands, moved by fetches and by our own seeks only.
 
     The first number is the end of what was delivered last, the second the position now; they
-    differ after a fetch that held nothing but transaction markers.
+    differ after a fetch that held nothing but transaction markers. Both are replaced at once:
+    other threads read them, and between the two would take records in the air for markers.
     """
 
-    at: ClassVar[dict[Any, list[int]]] = {}
+    at: ClassVar[dict[Any, tuple[int, int]]] = {}
     compacted: ClassVar[set[str]] = set()  # topics whose logs have holes by design
 
 
@@ -107,10 +108,12 @@ class _SpanningResult(fetcher.FetchResult):  # type: ignore[misc]
             stop_on_hole(f"{tp}: the position moved by itself from {at and at[1]} to {before}")
             raise AssertionError
         records = _Span(super().getall(max_records))
-        at[1] = self._assignment.state_value(tp).position
+        position = self._assignment.state_value(tp).position
         if records:
-            records.before, records.after = at
-            at[0] = at[1]
+            records.before, records.after = at[0], position
+            Positions.at[tp] = (position, position)
+        else:
+            Positions.at[tp] = (at[0], position)
         return records
 
 
@@ -127,22 +130,25 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
     async def _seek_wait(self, consumer: Any, partitions: Mapping[TP, int]) -> None:
         for tp, offset in partitions.items():
             # No await between the two: the note and the position move together.
-            Positions.at[tp] = [offset, offset]
+            Positions.at[tp] = (offset, offset)
             consumer.seek(tp, offset)
 
 
 class _HeartbeatingCoordinator(group_coordinator.GroupCoordinator):  # type: ignore[misc]
-    """Notes when the group last confirmed this member."""
+    """Notes when the heartbeat was sent that the group confirmed last."""
 
     async def _do_heartbeat(self) -> Any:
+        # The session is prolonged from when the broker is asked at the earliest, and a frozen
+        # process may read its answer much later.
+        asked_at = time.monotonic()
         confirmed = await super()._do_heartbeat()
         if confirmed:
-            Heartbeat.confirmed_at = time.monotonic()
+            Heartbeat.confirmed_at = asked_at
         return confirmed
 
 
 class Heartbeat:
-    """When the broker last confirmed that this process is a member of its group."""
+    """Since when the broker surely counts this process as a member of its group."""
 
     confirmed_at: ClassVar[float] = 0.0
 
