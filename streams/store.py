@@ -197,7 +197,11 @@ class StoreApp(Application):
             for record in cast(Any, batch.value)
             if record.offset >= self._progress[batch.tp]
         ]
-        after = {batch.tp: max(batch.after, self._progress[batch.tp]) for batch in batches}
+        after: dict[TP, int] = {}
+        for batch in batches:
+            at = after.get(batch.tp, self._progress[batch.tp])
+            assert batch.before <= at, "no record is passed over"
+            after[batch.tp] = max(batch.after, at)
         began = time.perf_counter()
         self._move(rows.gather(records), after)
         metrics.STORE_SECONDS.observe(time.perf_counter() - began)
