@@ -3,7 +3,7 @@
 The changelog holds the books, the results topic the journal. Both are read to their ends, which
 are final: the producers of the partitions were started before, so no one else can write. Where
 the changelog holds no progress at all it was deleted, and the input topics rebuild everything;
-the results topic then only says above which `as_of` to go on.
+what was published then only says above which `as_of` to go on.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,7 +17,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from calculator import TransactionType
 from streams import state
 from streams.tables import Table, Tables
-from wire.topics import APP_ID, CHANGELOG, COMPLETED, Topic
+from wire.topics import APP_ID, CHANGELOG, COMPLETED, PORTFOLIOS_CURRENT, POSITIONS, Topic
 
 log = structlog.get_logger(__name__)
 _RECORDS_MAX = 10_000
@@ -50,7 +50,12 @@ class _Head(msgspec.Struct):
         return prefix + b"\0" + state.encode_order(order)
 
 
+class _Published(msgspec.Struct):
+    as_of: int
+
+
 _head = msgspec.json.Decoder(_Head).decode
+_published = msgspec.json.Decoder(_Published).decode
 
 
 class Restorer:
@@ -76,19 +81,49 @@ class Restorer:
     def restore(self, partitions: list[int]) -> dict[int, Table]:
         """Open and update these partitions. Blocks; reads only what the state does not hold."""
         tables = {p: self._open(p) for p in partitions}
-        places: dict[int, set[bytes]] = {p: set() for p in partitions}
-        for p, records in self._read(CHANGELOG, tables, state.CHANGELOG_READ):
-            _apply_changelog(tables[p], records, places[p])
-        begun = {p: table.get(state.PROGRESS) is not None for p, table in tables.items()}
-        for p, records in self._read(COMPLETED, tables, state.RESULTS_READ):
-            if begun[p]:
-                _apply_results(tables[p], records, places[p])
-            else:
-                _continue_above(tables[p], records)
-        for p in partitions:
-            _settle_places(tables[p], places[p])
+        lives = {p: _life(table) for p, table in tables.items()}
+        self._read_books(tables)
+        for p, table in tables.items():
+            if lives[p] not in (None, _life(table)):
+                log.warning("state_of_another_life", partition=p)
+                table.close()
+                tables[p] = self._tables.open(p, anew=True)
+                self._read_books({p: tables[p]})
+        self._read_journal({p: table for p, table in tables.items() if _life(table) is not None})
+        self._continue_above({p: table for p, table in tables.items() if _life(table) is None})
         self._consumer.close()
         return tables
+
+    def _read_books(self, tables: Mapping[int, Table]) -> None:
+        starts = {p: table.offset(state.CHANGELOG_READ) for p, table in tables.items()}
+        for p, records in self._read(CHANGELOG, starts):
+            _apply_changelog(tables[p], records)
+
+    def _read_journal(self, tables: Mapping[int, Table]) -> None:
+        starts = {p: table.offset(state.RESULTS_READ) for p, table in tables.items()}
+        for p, records in self._read(COMPLETED, starts):
+            _apply_results(tables[p], records)
+
+    def _continue_above(self, tables: Mapping[int, Table]) -> None:
+        """Without a changelog nothing is taken from what was published but the highest `as_of`.
+        Results that follow are of this life, and a later take-over must not mix the two."""
+        highest = dict.fromkeys(tables, 0)
+        results_read: dict[int, int] = {}
+        for topic in (COMPLETED, POSITIONS, PORTFOLIOS_CURRENT):
+            for p, records in self._read(topic, dict.fromkeys(tables)):
+                values = (value for _, value, _ in reversed(records) if value is not None)
+                newest = next(values, None)
+                if newest is not None:
+                    highest[p] = max(highest[p], _published(newest).as_of)
+                if topic is COMPLETED:
+                    results_read[p] = records[-1][2]
+        for p, as_of in highest.items():
+            if as_of:
+                progress = state.Progress(as_of=as_of, results_since=results_read.get(p, -1) + 1)
+                writes = [(state.PROGRESS, state.encode_record(progress))]
+                if p in results_read:
+                    writes.append((state.RESULTS_READ, b"%d" % results_read[p]))
+                tables[p].write(writes)
 
     def _open(self, partition: int) -> Table:
         """The state on disk, or an empty one where it does not fit the logs."""
@@ -109,12 +144,11 @@ class Restorer:
         return low, high
 
     def _read(
-        self, topic: Topic, tables: Mapping[int, Table], mark: bytes
+        self, topic: Topic, marks: Mapping[int, int | None]
     ) -> Iterator[tuple[int, list[Record]]]:
-        """(partition, records) of a topic from where each state is to the end of the log."""
+        """(partition, records) of a topic from behind each mark to the end of the log."""
         starts = {}
-        for p, table in tables.items():
-            offset = table.offset(mark)
+        for p, offset in marks.items():
             low, high = self._ends(topic, p)
             start = low if offset is None else max(offset + 1, low)
             if start < high:
@@ -139,85 +173,79 @@ class Restorer:
             yield from read.items()
 
 
-def _apply_changelog(table: Table, records: list[Record], places: set[bytes]) -> None:
+def _life(table: Table) -> int | None:
+    """What tells books that were made anew from the input topics from those before; None where
+    there are no books."""
+    value = table.get(state.PROGRESS)
+    return None if value is None else state.decode_progress(value).results_since
+
+
+class _Update:
+    """What some records of a log change in a state, written at once with what follows from it for
+    the booking order. A take-over that is cut off leaves nothing half done."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self._writes: dict[bytes, bytes | None] = {}
+        self._places: set[bytes] = set()  # that an entry has or had
+
+    def get(self, key: bytes) -> bytes | None:
+        return self._writes[key] if key in self._writes else self._table.get(key)
+
+    def put(self, key: bytes, value: bytes | None) -> None:
+        self._writes[key] = value
+        if key[:1] == b"x":
+            self._places.add(b"o" + key[1:])
+
+    def put_entry(self, key: bytes, value: bytes) -> None:
+        """Keep the newer of two records of one entry."""
+        head = _head(value)
+        known = self.get(key)
+        if known is not None:
+            known_head = _head(known)
+            if known_head.as_of >= head.as_of:
+                return
+            if known_head.place is not None:
+                self._places.add(known_head.place)
+        if head.place is not None:
+            self._places.add(head.place)
+        self._writes[key] = value
+
+    def write(self, mark: bytes, offset: int) -> None:
+        for place in self._places:
+            self._writes[place] = b"" if self._stands(place) else None
+        self._writes[mark] = b"%d" % offset
+        self._table.write(self._writes.items())
+
+    def _stands(self, place: bytes) -> bool:
+        """A place stands while its entry has it, or an earlier version of one is in the lots."""
+        portfolio_id, _ = state.ids_of(place)
+        order = state.decode_order(place[1:].split(b"\0", 2)[2])
+        entry = self.get(state.entry_key(portfolio_id, order[2]))
+        if entry is not None and _head(entry).place == place:
+            return True
+        return self.get(b"x" + place[1:]) is not None
+
+
+def _apply_changelog(table: Table, records: list[Record]) -> None:
     """Changelog records are the state's own; waiting entries among them yield to later results."""
-    writes: dict[bytes, bytes | None] = {}
+    update = _Update(table)
     for key, value, _ in records:
-        kind = key[:1]
-        if kind == b"t":
+        if key[:1] == b"t":
             assert value is not None
-            _put_entry(table, key, value, writes, places)
-            continue
-        if kind == b"x":
-            places.add(_place_of_replaced(key))
-        writes[key] = value
-    writes[state.CHANGELOG_READ] = b"%d" % records[-1][2]
-    table.write(writes.items())
+            update.put_entry(key, value)
+        else:
+            update.put(key, value)
+    update.write(state.CHANGELOG_READ, records[-1][2])
 
 
-def _apply_results(table: Table, records: list[Record], places: set[bytes]) -> None:
-    since = state.decode_progress(table.get(state.PROGRESS)).results_since
-    writes: dict[bytes, bytes | None] = {}
+def _apply_results(table: Table, records: list[Record]) -> None:
+    since = _life(table)
+    assert since is not None
+    update = _Update(table)
     for _, value, offset in records:
         assert value is not None
         if offset >= since:
             head = _head(value)
-            key = state.entry_key(head.portfolio_id, head.transaction_id)
-            _put_entry(table, key, value, writes, places)
-    writes[state.RESULTS_READ] = b"%d" % records[-1][2]
-    table.write(writes.items())
-
-
-def _put_entry(
-    table: Table,
-    key: bytes,
-    value: bytes,
-    writes: dict[bytes, bytes | None],
-    places: set[bytes],
-) -> None:
-    """Keep the newer of two records of one entry, and note the places in the booking order that
-    it has and had."""
-    head = _head(value)
-    known = writes[key] if key in writes else table.get(key)
-    if known is not None:
-        known_head = _head(known)
-        if known_head.as_of >= head.as_of:
-            return
-        if known_head.place is not None:
-            places.add(known_head.place)
-    if head.place is not None:
-        places.add(head.place)
-    writes[key] = value
-
-
-def _place_of_replaced(key: bytes) -> bytes:
-    return b"o" + key[1:]
-
-
-def _settle_places(table: Table, places: set[bytes]) -> None:
-    """A place stands while its entry has it, or an earlier version of one is in the lots."""
-    writes: list[tuple[bytes, bytes | None]] = []
-    for place in places:
-        portfolio_id, _ = state.ids_of(place)
-        order = state.decode_order(place[1:].split(b"\0", 2)[2])
-        entry = table.get(state.entry_key(portfolio_id, order[2]))
-        stands = (entry is not None and _head(entry).place == place) or table.get(
-            b"x" + place[1:]
-        ) is not None
-        writes.append((place, b"" if stands else None))
-    if writes:
-        table.write(writes)
-
-
-def _continue_above(table: Table, records: list[Record]) -> None:
-    """Without a changelog nothing is taken from the results but the highest `as_of`. Those that
-    follow are of this life, and a later take-over must not mix the two."""
-    _, value, offset = records[-1]
-    assert value is not None
-    progress = state.Progress(as_of=_head(value).as_of, results_since=offset + 1)
-    table.write(
-        [
-            (state.PROGRESS, state.encode_record(progress)),
-            (state.RESULTS_READ, b"%d" % offset),
-        ]
-    )
+            update.put_entry(state.entry_key(head.portfolio_id, head.transaction_id), value)
+    update.write(state.RESULTS_READ, records[-1][2])
