@@ -144,8 +144,7 @@ def _holding(
 
 def _position(snapshot: Snapshot, portfolio_id: str, security_id: str, value: bytes) -> bytes:
     holding, as_of = _holding(snapshot, portfolio_id, security_id, value)
-    if not holding.journalled:
-        raise Refusal(404, "not-found", f"{portfolio_id} holds no {security_id}")
+    assert holding.journalled, "a settled holding without entries is not kept"
     return encode_position(holding, as_of)
 
 

@@ -82,18 +82,18 @@ class WorkerApp(Application):
             *(asyncio.to_thread(self._start_log, partition) for partition in partitions)
         )
         restorer = Restorer(self.settings.kafka_bootstrap, self._tables)
-        tables = await asyncio.to_thread(restorer.restore, partitions)
-        for partition, transactions in zip(partitions, logs, strict=True):
-            lots_max = self.settings.cached_lots_max // len(partitions)
-            try:
+        try:
+            tables = await asyncio.to_thread(restorer.restore, partitions)
+            for partition, transactions in zip(partitions, logs, strict=True):
+                lots_max = self.settings.cached_lots_max // len(partitions)
                 lane = Lane(
                     partition, self.settings.partitions, self.settings.default_method,
                     tables[partition], transactions, lots_max,
                 )  # fmt: skip
-            except (DefaultMethodChanged, LayoutError) as error:
-                log.critical("refused", error=str(error))
-                os._exit(EXIT_SETTING)
-            self.pumps[partition] = Pump(lane, self._is_current)
+                self.pumps[partition] = Pump(lane, self._is_current)
+        except (DefaultMethodChanged, LayoutError) as error:
+            log.critical("refused", error=str(error))
+            os._exit(EXIT_SETTING)
         log.info("took_over", partitions=partitions, seconds=round(time.monotonic() - began, 3))
         return {
             TP(topic.name, partition): pump.lane.progress.next_offsets[index]
@@ -126,6 +126,7 @@ class WorkerApp(Application):
 
     async def quiesce(self) -> None:
         self.served = frozenset()
+        metrics.SERVED.set(0)
         for pump in self.pumps.values():
             pump.stop()
         running = [pump.idle.wait() for pump in self.pumps.values()]

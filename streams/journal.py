@@ -22,13 +22,13 @@ class Reader(Protocol):
     """What is read of RocksDB: a database or a snapshot of one."""
 
     def get(self, key: Any) -> Any: ...
-    def items(self, backwards: bool = False, from_key: Any = None) -> Any: ...
-    def keys(self, backwards: bool = False, from_key: Any = None) -> Any: ...
+    def items(self, from_key: bytes) -> Iterator[tuple[bytes, bytes]]: ...
+    def keys(self, from_key: bytes, *, backwards: bool = False) -> Iterator[bytes]: ...
 
 
 def keys_with(db: Reader, prefix: bytes, from_key: bytes | None = None) -> Iterator[bytes]:
     """Keys that begin with the prefix, in order."""
-    for key in db.keys(from_key=from_key or prefix):
+    for key in db.keys(from_key or prefix):
         if not key.startswith(prefix):
             return
         yield key
@@ -37,7 +37,7 @@ def keys_with(db: Reader, prefix: bytes, from_key: bytes | None = None) -> Itera
 def read_pages(db: Reader, portfolio_id: str, security_id: str) -> dict[int, list[Any]]:
     prefix = state.holding_key(portfolio_id, security_id, b"l") + b"\0"
     pages = {}
-    for key, value in db.items(from_key=prefix):
+    for key, value in db.items(prefix):
         if not key.startswith(prefix):
             break
         pages[int.from_bytes(key[len(prefix) :], "big")] = state.decode_page(value)
@@ -225,7 +225,7 @@ class StateJournal:
 
     def _stored_places(self, holding: Holding, bound: bytes, *, backwards: bool) -> Iterator[bytes]:
         prefix = state.holding_key(holding.portfolio_id, holding.security_id, b"o") + b"\0"
-        for key in self._db.keys(backwards=backwards, from_key=prefix + bound):
+        for key in self._db.keys(prefix + bound, backwards=backwards):
             if not key.startswith(prefix):
                 return
             place = key[len(prefix) :]

@@ -21,6 +21,7 @@ from streams.app import WorkerApp
 from streams.doors import open_door
 from streams.lag import InputLag
 from streams.lane import Lane
+from streams.tables import is_corruption
 from wire.partitioner import partition_of
 from wire.topics import INPUTS
 
@@ -66,7 +67,9 @@ def _answer(app: WorkerApp, portfolio_id: str, read: Any, *ids: str) -> Response
         _lane_of(app, partition)
         raise
     except Exception as error:
-        # A rebalance closes the table under a reader; anything else is ours to answer for.
+        if is_corruption(error):
+            lane.end(error)
+        # A rebalance closes the table before a reader; anything else is ours to answer for.
         if _lane_of(app, partition) is lane:
             raise
         raise Refusal(503, "rebalancing", "the partition moved") from error

@@ -22,6 +22,7 @@ from typing import NamedTuple
 import msgspec
 
 from calculator import Holding, Lot, OpenLots, Order, Portfolio, ReliefMethod
+from wire.topics import CHANGELOG
 
 LAYOUT = 1
 PROGRESS = b"!"
@@ -39,8 +40,14 @@ _place = struct.Struct(">QB")
 
 
 class LayoutError(Exception):
-    """The state on disk has another layout. Remove the worker's data directory: the state is
-    rebuilt from the changelog and the results topic."""
+    """The state was written by a version of this program that lays it out in another way."""
+
+    def __init__(self, found: int) -> None:
+        super().__init__(
+            f"the state has layout {found}, this program reads {LAYOUT}. Run the version that "
+            f"wrote it; or stop all workers and delete the topic {CHANGELOG.name}: the books are "
+            "then made anew from the input topics"
+        )
 
 
 def holding_key(portfolio_id: str, security_id: str, kind: bytes = b"h") -> bytes:
@@ -80,6 +87,19 @@ def decode_order(place: bytes) -> Order:
     since, booking_class = _place.unpack_from(place)
     moment = _EPOCH + timedelta(microseconds=since - _SHIFT)
     return moment, booking_class - 1, place[_place.size :].decode()
+
+
+class _Versioned(msgspec.Struct, array_like=True):
+    layout: int  # whatever follows it
+
+
+_decode_versioned = msgspec.msgpack.Decoder(_Versioned).decode
+
+
+def _check_layout(value: bytes) -> None:
+    found = _decode_versioned(value).layout
+    if found != LAYOUT:
+        raise LayoutError(found)
 
 
 class _HoldingRecord(msgspec.Struct, array_like=True):
@@ -175,9 +195,8 @@ class StoredHolding(NamedTuple):
 
 
 def decode_holding(portfolio_id: str, security_id: str, value: bytes) -> StoredHolding:
+    _check_layout(value)
     record = _decode_holding(value)
-    if record.layout != LAYOUT:
-        raise LayoutError(f"the holding has layout {record.layout}, this program reads {LAYOUT}")
     holding = Holding(portfolio_id, security_id, _METHODS[record.method], record.base_currency)
     holding.trade_currency = record.trade_currency
     holding.quantity = record.quantity
@@ -237,16 +256,12 @@ _decode_progress = msgspec.msgpack.Decoder(Progress).decode
 
 
 def decode_portfolio_record(value: bytes) -> PortfolioRecord:
-    record = _decode_portfolio(value)
-    if record.layout != LAYOUT:
-        raise LayoutError(f"the portfolio has layout {record.layout}, this program reads {LAYOUT}")
-    return record
+    _check_layout(value)
+    return _decode_portfolio(value)
 
 
 def decode_progress(value: bytes | None) -> Progress:
     if value is None:
         return Progress()
-    progress = _decode_progress(value)
-    if progress.layout != LAYOUT:
-        raise LayoutError(f"the state has layout {progress.layout}, this program reads {LAYOUT}")
-    return progress
+    _check_layout(value)
+    return _decode_progress(value)

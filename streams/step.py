@@ -31,6 +31,9 @@ from wire.transactions import decode_transaction
 Headers = list[tuple[str, Any]]  # a value is bytes or None
 SOURCE_TOPIC, SOURCE_PARTITION, SOURCE_OFFSET = "source-topic", "source-partition", "source-offset"
 ERRORS = "errors"
+# Kafka refuses records that are too large, and what was compressed on its way in is not on its way
+# out. Far above every event; what is larger stays where the headers say.
+PART_BYTES_MAX = 8 << 20
 _CONFLICT = FieldError(
     "version",
     Rule.VERSION_MUST_BE_HIGHER_TO_CORRECT,
@@ -62,6 +65,14 @@ class OutputRecord:
     value: bytes | None
     headers: Headers
 
+    @classmethod
+    def of(cls, record: InputRecord, partition: int, headers: Headers) -> "OutputRecord":
+        """`headers` come behind the record's own, so that the last of a name is ours."""
+        own = record.headers
+        if sum(len(name) + len(value or b"") for name, value in own) > PART_BYTES_MAX:
+            own = []
+        return cls(partition, _bounded(record.key), _bounded(record.value), own + headers)
+
 
 @dataclass(slots=True)
 class Counts:
@@ -86,6 +97,10 @@ class Outcome:
     counts: Counts
     dead: list[OutputRecord] = field(default_factory=list)
     forwarded: list[OutputRecord] = field(default_factory=list)
+
+
+def _bounded(part: bytes | None) -> bytes | None:
+    return None if part is not None and len(part) > PART_BYTES_MAX else part
 
 
 def source_headers(source: Source) -> Headers:
@@ -158,9 +173,7 @@ class BookingStep:
             self._bury(record, Malformed((_FORWARDED_TWICE,)), outcome)
             return None
         headers = source_headers(record.source)
-        # Behind the record's own headers, so that the last of a name is ours.
-        forwarded = OutputRecord(partition, record.key, record.value, record.headers + headers)
-        outcome.forwarded.append(forwarded)
+        outcome.forwarded.append(OutputRecord.of(record, partition, headers))
         if not is_portfolio:
             outcome.counts.forwarded += 1
         return None
@@ -187,8 +200,6 @@ class BookingStep:
 
     def _bury(self, record: InputRecord, malformed: Malformed, outcome: Outcome) -> None:
         headers = [*source_headers(record.source), (ERRORS, errors_json(malformed.errors))]
-        outcome.dead.append(
-            OutputRecord(self._partition, record.key, record.value, record.headers + headers)
-        )
+        outcome.dead.append(OutputRecord.of(record, self._partition, headers))
         if record.source.topic != PORTFOLIOS.name:
             outcome.counts.dead += 1

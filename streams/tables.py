@@ -3,6 +3,7 @@
 import shutil
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +18,69 @@ log = structlog.get_logger(__name__)
 # Tombstones live for seven days in the changelog. A state that slept longer than this could keep
 # what was deleted meanwhile.
 REST_SECONDS_MAX = 3 * 24 * 3600
+# An answer that is being read from a snapshot keeps the table open a moment longer.
+READER_SECONDS_MAX = 2.0
 MEGABYTE = 1024 * 1024
 _CONDEMNED = "condemned"
+_LOCKED = "/LOCK: "  # in what RocksDB says where somebody has the table open
+_CORRUPTION = "Corruption: "  # likewise, where a checksum or a file is not as it was written
 
 
-class Table:
+def is_corruption(error: BaseException) -> bool:
+    """Whether RocksDB says that it cannot read what it wrote."""
+    return _CORRUPTION in str(error)
+
+
+class Readable:
+    """What a table and its snapshots have in common. Where something turns out unreadable, the
+    next start rebuilds the state from the logs."""
+
+    def __init__(self, source: rocksdict.Rdict | rocksdict.Snapshot, path: Path) -> None:
+        self._source: Any = source
+        self._path = path
+
+    @contextmanager
+    def _condemned_if_corrupt(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            if is_corruption(error):
+                (self._path / _CONDEMNED).touch()
+            raise
+
+    def items(self, from_key: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Keys from there on, in order, with their values."""
+        return ((at.key(), at.value()) for at in self._places(from_key))
+
+    def keys(self, from_key: bytes, *, backwards: bool = False) -> Iterator[bytes]:
+        """Keys from there on, in order; or those up to there, the highest first."""
+        return (at.key() for at in self._places(from_key, backwards=backwards))
+
+    def _places(self, from_key: bytes, *, backwards: bool = False) -> Iterator[Any]:
+        # The client's own iterators end at an unreadable block as if the table ended there.
+        cursor = self._source.iter()
+        seek, step = (
+            (cursor.seek_for_prev, cursor.prev) if backwards else (cursor.seek, cursor.next)
+        )
+        seek(from_key)
+        while cursor.valid():
+            yield cursor
+            step()
+        with self._condemned_if_corrupt():
+            cursor.status()  # raises where it was not the end
+
+
+class Table(Readable):
     """The state of one partition. Reads see the last write, snapshots one write for good."""
 
     def __init__(self, db: rocksdict.Rdict, path: Path) -> None:
+        super().__init__(db, path)
         self._db = db
-        self._path = path
-        self.get = db.get
-        self.items = db.items
-        self.keys = db.keys
+
+    def get(self, key: Any) -> Any:
+        """The value of a key, None where there is none; or those of a list of keys."""
+        with self._condemned_if_corrupt():
+            return self._db.get(key)
 
     def write(self, records: Iterable[tuple[bytes, bytes | None]]) -> None:
         """All of the records or none."""
@@ -40,38 +91,28 @@ class Table:
             else:
                 batch.put(key, value)
         batch.put(state.WRITTEN_AT, b"%d" % time.time())
-        self._db.write(batch)
+        with self._condemned_if_corrupt():
+            self._db.write(batch)
 
     def snapshot(self) -> "Snapshot":
-        return Snapshot(self._db.snapshot())
+        return Snapshot(self._db.snapshot(), self._path)
 
     def offset(self, key: bytes) -> int | None:
         """A Kafka offset kept under a local key."""
-        value = self._db.get(key)
+        value = self.get(key)
         return None if value is None else int(value)
-
-    def condemn(self) -> None:
-        """Have the next start rebuild this state from the logs."""
-        self._path.mkdir(parents=True, exist_ok=True)
-        (self._path / _CONDEMNED).touch()
 
     def close(self) -> None:
         self._db.close()
 
 
-class Snapshot:
+class Snapshot(Readable):
     """One moment of a partition's state, readable while later batches are written."""
-
-    def __init__(self, snapshot: rocksdict.Snapshot) -> None:
-        self._snapshot = snapshot
-        self.items = snapshot.items
-        self.keys = snapshot.keys
 
     def get(self, key: bytes) -> bytes | None:
         # The client's own look-up says "not found" and "unreadable" by the same exception.
-        found: Any = next(iter(self._snapshot.items(from_key=key)), None)
-        value: bytes | None = found[1] if found is not None and found[0] == key else None
-        return value
+        found = next(self.items(key), None)
+        return found[1] if found is not None and found[0] == key else None
 
 
 class PartitionStore(rocksdb.Store):
@@ -100,13 +141,16 @@ class Tables:
         path = self._folder / f"partition-{partition}"
         if anew or (path / _CONDEMNED).exists():
             return self._open_anew(path)
+        table: Table | None = None
         try:
-            table = Table(rocksdict.Rdict(str(path), self._options()), path)
+            table = self._open(path)
             written_at = table.offset(state.WRITTEN_AT)
         except Exception as error:
-            if "lock" in str(error).lower():
+            if _LOCKED in str(error):
                 raise
             log.warning("state_unreadable", path=str(path), error=str(error))
+            if table is not None:
+                table.close()
             return self._open_anew(path)
         if written_at is not None and time.time() - written_at > REST_SECONDS_MAX:
             log.warning("state_too_old", path=str(path))
@@ -118,7 +162,17 @@ class Tables:
         log.info("state_starts_anew", path=str(path))
         shutil.rmtree(path, ignore_errors=True)
         path.parent.mkdir(parents=True, exist_ok=True)
-        return Table(rocksdict.Rdict(str(path), self._options()), path)
+        return self._open(path)
+
+    def _open(self, path: Path) -> Table:
+        until = time.monotonic() + READER_SECONDS_MAX
+        while True:
+            try:
+                return Table(rocksdict.Rdict(str(path), self._options()), path)
+            except Exception as error:
+                if _LOCKED not in str(error) or time.monotonic() > until:
+                    raise
+            time.sleep(0.02)
 
     def _options(self) -> rocksdict.Options:
         options = rocksdict.Options(raw_mode=True)
@@ -139,9 +193,9 @@ class Tables:
         return options
 
 
-def read_prefix(db: Any, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+def read_prefix(db: Readable, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Items whose keys begin with the prefix, in order."""
-    for key, value in db.items(from_key=prefix):
+    for key, value in db.items(prefix):
         if not key.startswith(prefix):
             return
         yield key, value
