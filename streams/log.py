@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from streams import state
-from streams.step import Headers, Outcome, OutputRecord
+from streams.step import Headers, Outcome
 from wire.topics import (
     APP_ID,
     CHANGELOG,
@@ -18,6 +18,7 @@ from wire.topics import (
     FORWARDED,
     PORTFOLIOS_CURRENT,
     POSITIONS,
+    Topic,
 )
 
 _FIRST: Headers = [
@@ -80,9 +81,7 @@ class TransactionLog:
         for n, (key, value, is_first) in enumerate(changes.results, 1):
             on_delivery = result if n == len(changes.results) else None
             headers = _FIRST if is_first else None
-            producer.produce(
-                COMPLETED.name, value, key, p, headers=headers, on_delivery=on_delivery
-            )
+            self._put(COMPLETED, key, value, p, headers=headers, on_delivery=on_delivery)
             if n % _POLL_EVERY == 0:
                 producer.poll(0)
         for topic, records in (
@@ -91,13 +90,12 @@ class TransactionLog:
             (CHANGELOG, changes.changelog),
         ):
             for record_key, record_value in records:
-                producer.produce(topic.name, record_value, record_key, p)
+                self._put(topic, record_key, record_value, p)
             producer.poll(0)
-        for record in outcome.forwarded:
-            self._send_on(FORWARDED.name, record)
-        for record in outcome.dead:
-            self._send_on(DEAD_LETTER.name, record)
-        producer.produce(CHANGELOG.name, progress, state.PROGRESS, p, on_delivery=last)
+        for topic, sent_on in ((FORWARDED, outcome.forwarded), (DEAD_LETTER, outcome.dead)):
+            for r in sent_on:
+                self._put(topic, r.key, r.value, r.partition, headers=r.headers)
+        self._put(CHANGELOG, state.PROGRESS, progress, p, on_delivery=last)
         self._finish()
         assert last.error is None
         assert last.offset is not None
@@ -105,10 +103,26 @@ class TransactionLog:
         assert (result.offset is not None) == bool(changes.results)
         return Written(last.offset, result.offset)
 
-    def _send_on(self, topic: str, record: OutputRecord) -> None:
-        self._producer.produce(
-            topic, record.value, record.key, record.partition, headers=record.headers
-        )
+    def _put(
+        self,
+        topic: Topic,
+        key: bytes | None,
+        value: bytes | None,
+        partition: int,
+        *,
+        headers: Headers | None = None,
+        on_delivery: Delivered | None = None,
+    ) -> None:
+        while True:
+            try:
+                self._producer.produce(
+                    topic.name, value, key, partition, headers=headers, on_delivery=on_delivery
+                )
+            except BufferError:
+                # A batch may be larger than the producer's queue; wait for some to be delivered.
+                self._producer.poll(0.1)
+            else:
+                return
 
     def _finish(self) -> None:
         """Repeats the same call on a passing error, never the batch."""
