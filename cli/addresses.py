@@ -1,15 +1,15 @@
 """Where the parts of a running system are: what `up` wrote down, else what the settings say."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from cli.servers import supervise
+from cli.servers.ports import LOOPBACK
 from cli.settings import Settings
 
 WORKER_PORT = 6066  # of a worker that is started by hand and told nothing else
-_ANY_HOST = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # listened on, but nothing to connect to
+_ANY_HOST = {"0.0.0.0": LOOPBACK, "::": "[::1]"}  # listened on, but nothing to connect to
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,7 @@ class Addresses:
 
     api: str
     workers: tuple[str, ...]
+    store: str | None = None  # only one that `up` started is known
 
 
 def file(settings: Settings) -> Path:
@@ -30,6 +31,7 @@ def write(settings: Settings, pid: int, found: Addresses) -> None:
         "pid": pid,
         "api": {"url": found.api},
         "workers": [{"url": url} for url in found.workers],
+        "store": {"url": found.store},
     }
     draft = file(settings).with_suffix(".new")
     draft.write_text(json.dumps(content, indent=2) + "\n")
@@ -51,7 +53,8 @@ def written(settings: Settings) -> Addresses | None:
         return None
     if content["pid"] != supervisor.pid:
         return None
-    return Addresses(content["api"]["url"], tuple(w["url"] for w in content["workers"]))
+    workers = tuple(worker["url"] for worker in content["workers"])
+    return Addresses(content["api"]["url"], workers, content["store"]["url"])
 
 
 def addresses(settings: Settings) -> Addresses:
@@ -59,7 +62,7 @@ def addresses(settings: Settings) -> Addresses:
     found = written(settings)
     if found is not None:
         return found
-    workers = settings.worker_urls or (f"http://127.0.0.1:{WORKER_PORT}",)
+    workers = settings.worker_urls or (local_url(WORKER_PORT),)
     return Addresses(api_url(settings), workers)
 
 
@@ -68,5 +71,5 @@ def api_url(settings: Settings) -> str:
     return f"http://{host}:{settings.api_port}"
 
 
-def worker_urls(ports: Sequence[int]) -> tuple[str, ...]:
-    return tuple(f"http://127.0.0.1:{port}" for port in ports)
+def local_url(port: int) -> str:
+    return f"http://{LOOPBACK}:{port}"

@@ -10,6 +10,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec
 
 from cli import addresses
+from cli.failures import told_plainly
 from cli.servers import Connections, ServerError, connections
 from cli.settings import Settings
 from cli.workers import Workers, ask_workers
@@ -66,12 +67,14 @@ def ask_all(settings: Settings) -> Workers:
     return workers
 
 
+@told_plainly()
 def behind_the_books(found: Connections, workers: Workers, partitions: int) -> int:
     behind = sum(status.lag for status in workers.statuses)
     unserved = set(range(partitions)) - workers.owners.keys()
     return behind + (_behind_the_group(_admin(found), unserved) if unserved else 0)
 
 
+@told_plainly()
 def behind_the_store(found: Connections, partitions: int) -> int:
     places = [(topic.name, p) for topic in RESULTS for p in range(partitions)]
     ends = end_offsets(_admin(found), places)

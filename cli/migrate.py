@@ -1,8 +1,8 @@
 """`portfolio migrate`: the tables of the database, brought up to date."""
 
 import click
-import psycopg2
 
+from cli.failures import told_plainly
 from cli.printing import console, json_option, masked, print_json
 from cli.servers import connections
 from cli.settings import Settings
@@ -15,12 +15,10 @@ from migrations.upgrade import current, upgrade
 def migrate(settings: Settings, as_json: bool) -> None:
     """Create the tables, or bring older ones up to date."""
     url = settings.database_url or connections(settings).database_url
-    try:
+    with told_plainly():
         before = current(url)
         upgrade(url)
         after = current(url)
-    except psycopg2.OperationalError as error:
-        raise click.ClickException(f"{masked(url)}: {error}") from error
     if as_json:
         print_json({"before": before, "revision": after})
     elif before == after:

@@ -21,6 +21,10 @@ def worker_ports(settings: Settings, workers: int) -> list[int]:
     return [ports.demand(files.ports, f"worker-{number}") for number in range(1, workers + 1)]
 
 
+def store_port(settings: Settings) -> int:
+    return ports.demand(Files(settings.data_dir).ports, "store")
+
+
 def demand_api_port(settings: Settings) -> None:
     if not ports.is_free(settings.api_port, settings.api_host):
         raise ServerError(
@@ -36,8 +40,8 @@ def worker(settings: Settings, found: Connections, number: int, port: int) -> Co
     return _command(settings, found, f"worker-{number}", arguments)
 
 
-def store(settings: Settings, found: Connections) -> Command:
-    return _command(settings, found, "store", ["store"])
+def store(settings: Settings, found: Connections, port: int) -> Command:
+    return _command(settings, found, "store", ["store", "--http-port", str(port)])
 
 
 def api(settings: Settings, found: Connections, worker_urls: tuple[str, ...]) -> Command:

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
-WIDTH_ON_A_PIPE = 200  # columns; what reads it need not fit a screen
+WIDTH_ON_A_PIPE = 1000  # columns; what reads it need not fit a screen
 NUMERIC = ("quantity", "cost", "gain", "proceeds", "price", "lots", "amount", "net", "fee")
 
 

@@ -10,6 +10,7 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
 from cli import parts
+from cli.failures import told_plainly
 from cli.printing import console, json_option, print_json
 from cli.servers import Connections, ServerError, embedded, supervise
 from cli.servers.processes import start_bound
@@ -22,6 +23,11 @@ from wire.topics import ALL, APP_ID
 ANSWER_SECONDS_MAX = 30.0
 # Longer than the group waits for a worker that was killed.
 GROUP_SECONDS_MAX = 15.0
+COORDINATOR_AWAY = (
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.NOT_COORDINATOR,
+)
 GROUPS = (APP_ID, "portfolio-store")
 
 
@@ -36,13 +42,11 @@ def reset(settings: Settings, yes: bool, as_json: bool) -> None:
     logs.configure("WARNING", settings.log_format)
     with supervise.claimed(settings), _servers(settings) as found:
         kafka = AdminClient({"bootstrap.servers": found.kafka_bootstrap, "log_level": 0})
-        try:
+        with told_plainly():
             _wait_until_nobody_works(kafka)
             _delete_topics(kafka)
             _delete_groups(kafka)
-        except KafkaException as error:
-            raise ServerError(f"Kafka: {error.args[0].str()}") from error
-        downgrade(found.database_url, "base")
+            downgrade(found.database_url, "base")
         for folder in (parts.workers_dir(settings), parts.store_dir(settings)):
             shutil.rmtree(folder, ignore_errors=True)
         prepare(settings, found)
@@ -56,43 +60,42 @@ def reset(settings: Settings, yes: bool, as_json: bool) -> None:
 def _servers(settings: Settings) -> Iterator[Connections]:
     """The servers; embedded ones that rested rest again afterwards."""
     were_up = embedded.running(settings)
-    yield embedded.up(settings, start=start_bound)
-    if not were_up:
-        embedded.down(settings)
+    try:
+        yield embedded.up(settings, start=start_bound)
+    finally:
+        if not were_up:
+            embedded.down(settings)
 
 
 def _wait_until_nobody_works(kafka: AdminClient) -> None:
     deadline = time.monotonic() + GROUP_SECONDS_MAX
-    while members := _members(kafka):
+    while (members := _members(kafka)) != 0:
         if time.monotonic() > deadline:
-            raise ServerError(f"workers or a store are running: end them first ({members} members)")
-        time.sleep(0.5)
+            count = "an unknown number of" if members is None else members
+            raise ServerError(f"{count} workers or stores are running: end them first")
+        time.sleep(0.2)
 
 
-def _members(kafka: AdminClient) -> int:
+def _members(kafka: AdminClient) -> int | None:
+    """Of both groups; None while a broker that has just begun does not know its groups yet."""
     asked = kafka.describe_consumer_groups(list(GROUPS), request_timeout=ANSWER_SECONDS_MAX)
-    members = 0
-    for future in asked.values():
-        with _unknown_groups_passed_over():
-            members += len(future.result().members)
-    return members
+    try:
+        return sum(len(future.result().members) for future in asked.values())
+    except KafkaException as error:
+        if error.args[0].code() in COORDINATOR_AWAY:
+            return None
+        raise
 
 
 def _delete_groups(kafka: AdminClient) -> None:
     asked = kafka.delete_consumer_groups(list(GROUPS), request_timeout=ANSWER_SECONDS_MAX)
     for future in asked.values():
-        with _unknown_groups_passed_over():
+        try:
             future.result()
-
-
-@contextmanager
-def _unknown_groups_passed_over() -> Iterator[None]:
-    """Where nobody ever worked there is no group."""
-    try:
-        yield
-    except KafkaException as error:
-        if error.args[0].code() != KafkaError.GROUP_ID_NOT_FOUND:
-            raise
+        except KafkaException as error:
+            # Where nobody ever worked there is no group.
+            if error.args[0].code() != KafkaError.GROUP_ID_NOT_FOUND:
+                raise
 
 
 def _delete_topics(kafka: AdminClient) -> None:

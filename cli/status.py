@@ -4,8 +4,6 @@ from typing import Any
 
 import click
 import httpx
-import psycopg2
-from confluent_kafka import KafkaException
 
 from cli import addresses, lag
 from cli.printing import console, json_option, masked, print_json, table
@@ -42,7 +40,10 @@ def collect(settings: Settings) -> dict[str, Any]:
         "kafka": {"bootstrap": settings.kafka_bootstrap},
         "database": {"url": settings.database_url},
         "api": _api(settings, away),
-        "store": {"pid": _pid(settings, "store")},
+        "store": {
+            "url": addresses.addresses(settings).store,
+            "pid": _pid(settings, "store"),
+        },
         "workers": [],
         "lag": {"book": None, "store": None},
         "inputs": dict.fromkeys(COUNTS, 0),
@@ -76,10 +77,8 @@ def _add_books(settings: Settings, servers: Connections, found: dict[str, Any]) 
     try:
         found["lag"]["book"] = lag.behind_the_books(servers, workers, settings.partitions)
         found["lag"]["store"] = lag.behind_the_store(servers, settings.partitions)
-    except KafkaException as error:
-        found["away"].append(f"Kafka: {error.args[0].str()}")
-    except psycopg2.Error as error:
-        found["away"].append(f"PostgreSQL: {str(error).strip()}")
+    except ServerError as error:
+        found["away"].append(str(error))
 
 
 def _unserved(workers: Workers, partitions: int) -> list[str]:

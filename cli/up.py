@@ -127,11 +127,16 @@ def _start(
     settings: Settings, found: Connections, supervisor: Supervisor, workers: int
 ) -> Addresses:
     ports = parts.worker_ports(settings, workers)
-    doors = Addresses(addresses.api_url(settings), addresses.worker_urls(ports))
+    store_port = parts.store_port(settings)
+    doors = Addresses(
+        addresses.api_url(settings),
+        tuple(map(addresses.local_url, ports)),
+        addresses.local_url(store_port),
+    )
     numbered = list(enumerate(ports, 1))
     behind = [parts.worker(settings, found, number, port) for number, port in numbered]
     # The API ends first: nobody asks workers that are gone.
-    supervisor.start_all([*behind, parts.store(settings, found)])
+    supervisor.start_all([*behind, parts.store(settings, found, store_port)])
     supervisor.start(parts.api(settings, found, doors.workers))
     return doors
 

@@ -4,13 +4,12 @@ import time
 from collections.abc import Sequence
 
 import click
-import psycopg2
-from confluent_kafka import KafkaException
 
 from cli import addresses
+from cli.failures import told_plainly
 from cli.lag import wait_until_applied
 from cli.printing import console, json_option, print_json
-from cli.servers import ServerError, connections
+from cli.servers import connections
 from cli.settings import Settings
 from cli.verify.check import check
 from cli.verify.report import Report
@@ -49,14 +48,10 @@ def verify(context: click.Context, limit: int, wait_seconds: float, as_json: boo
 def verified(settings: Settings, limit: int, wait_seconds: float) -> Report:
     """Wait until the system has done its work, then compare."""
     found = connections(settings)
-    try:
-        wait_until_applied(settings, wait_seconds)
-        workers = ask_workers(addresses.addresses(settings).workers)
+    wait_until_applied(settings, wait_seconds)
+    workers = ask_workers(addresses.addresses(settings).workers)
+    with told_plainly():
         return check(found, workers, settings.partitions, settings.default_cost_basis_method, limit)
-    except KafkaException as error:
-        raise ServerError(f"Kafka: {error.args[0].str()}") from error
-    except psycopg2.Error as error:
-        raise ServerError(f"PostgreSQL: {str(error).strip()}") from error
 
 
 def described(report: Report, seconds: float) -> dict[str, object]:

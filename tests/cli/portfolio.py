@@ -2,6 +2,9 @@
 
 import json
 import os
+import sys
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,23 +12,36 @@ from typing import Any
 from click.testing import CliRunner, Result
 
 from cli.main import main
+from cli.servers.processes import Command, Process, start_bound
+from cli.settings import Settings
+
+# What the developer's shell and `.env` set is none of a test's business.
+UNSET = {
+    "KAFKA_BOOTSTRAP": "",
+    "DATABASE_URL": "",
+    "PARTITIONS": "8",
+    "API_HOST": "127.0.0.1",
+    "WORKER_URLS": "",
+    "DEFAULT_COST_BASIS_METHOD": "FIFO",
+    "LOG_LEVEL": "INFO",
+    "LOG_FORMAT": "json",
+}
 
 
 @dataclass(frozen=True)
 class Portfolio:
-    """Commands in one DATA_DIR, run inside the test process."""
+    """Commands under these settings."""
 
     environment: dict[str, str]
 
     @property
-    def data_dir(self) -> Path:
-        return Path(self.environment["DATA_DIR"])
+    def settings(self) -> Settings:
+        return Settings.from_environment(UNSET | self.environment, dotenv=Path(os.devnull))
 
     def __call__(self, *arguments: str | Path, code: int = 0) -> Result:
-        """Run it; it must end with this exit code."""
-        # What the developer's shell sets is none of the test's business.
-        ours = dict.fromkeys(SETTINGS, "") | self.environment
-        result = CliRunner().invoke(main, [str(argument) for argument in arguments], env=ours)
+        """Run it inside the test process; it must end with this exit code."""
+        environment = UNSET | self.environment
+        result = CliRunner().invoke(main, [str(one) for one in arguments], env=environment)
         told = f"{result.stdout}\n{result.stderr}\n{result.exception!r}"
         assert result.exit_code == code, told
         return result
@@ -34,20 +50,20 @@ class Portfolio:
         said: dict[str, Any] = json.loads(self(*arguments, "--json", code=code).stdout)
         return said
 
-    def process_environment(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if name not in SETTINGS}
-        return kept | self.environment
+    def start(self, log: Path, *arguments: str) -> Process:
+        """Run it as a process that ends with the test process, however that ends."""
+        return start_bound(
+            Command(
+                name=arguments[0],
+                argv=[sys.executable, "-P", "-m", "cli.main", *arguments],
+                log=log,
+                environment={**os.environ, **UNSET, **self.environment},
+            )
+        )
 
 
-SETTINGS = (
-    "KAFKA_BOOTSTRAP",
-    "DATABASE_URL",
-    "DATA_DIR",
-    "PARTITIONS",
-    "API_HOST",
-    "API_PORT",
-    "WORKER_URLS",
-    "DEFAULT_COST_BASIS_METHOD",
-    "LOG_LEVEL",
-    "LOG_FORMAT",
-)
+def until(true: Callable[[], bool], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.1)

@@ -1,0 +1,278 @@
+"""The commands that ask a running system, and `verify`, which must notice whatever is wrong."""
+
+import json
+from collections.abc import Iterator
+
+import psycopg2
+import pytest
+from confluent_kafka import Producer
+from psycopg2.extensions import cursor
+
+from cli.lag import wait_until_applied
+from cli.servers import connections
+from tests.cli.portfolio import Portfolio
+from tests.oracle.murmur2 import partition_of
+
+RAW = "raw_transactions"
+HOME = partition_of("P1", 8)
+ELSEWHERE = (HOME + 1) % 8
+
+
+def trade(
+    transaction_id: str, type_: str, date: str, quantity: str, price: str, **more: str
+) -> dict[str, str]:
+    return {
+        "transaction_id": transaction_id,
+        "portfolio_id": "P1",
+        "security_id": "ACME",
+        "transaction_type": type_,
+        "transaction_date": date,
+        "quantity": quantity,
+        "price": price,
+        "trade_currency": "USD",
+    } | more
+
+
+POOLED = {"portfolio_id": "P2"}
+EVENTS = [
+    trade("B1", "BUY", "2024-01-01", "10", "100"),
+    trade("B2", "BUY", "2024-01-02", "10", "110", trade_fee="3"),
+    trade("S1", "SELL", "2024-02-01", "15", "120", trade_fee="1"),
+    trade("S2", "SELL", "2024-03-01", "500", "120"),
+    trade("N1", "BUY", "2024-03-01", "7", "9", security_id="NORATE", trade_currency="JPY"),
+    trade("D1", "DIVIDEND", "2024-03-02", "0", "0", gross_transaction_amount="12.5"),
+    trade("C1", "BUY", "2024-03-03", "4", "50", security_id="VOID"),
+    trade("C1", "CANCEL", "2024-03-03", "4", "50", version="2"),
+    trade("B1", "BUY", "2024-01-01", "10", "100"),
+    trade("X1", "BUY", "2024-04-01", "1", "1", security_id="CONFLICT"),
+    trade("X1", "BUY", "2024-04-01", "2", "1", security_id="CONFLICT"),
+    trade("A1", "BUY", "2024-01-01", "10", "100", **POOLED),
+    trade("A2", "BUY", "2024-01-02", "10", "200", **POOLED),
+    trade("A3", "SELL", "2024-01-03", "5", "300", **POOLED),
+    trade("E1", "BUY", "2024-01-01", "3", "10", portfolio_id="P3"),
+    trade("E2", "TRANSFER_OUT", "2024-01-02", "3", "10", portfolio_id="P3"),
+]
+RECORDS = [
+    {"portfolio_id": "P1", "base_currency": "USD", "cost_basis_method": "FIFO", "name": "One"},
+    {"portfolio_id": "P2", "base_currency": "USD", "cost_basis_method": "AVCO"},
+]
+UNREADABLE = 3
+
+
+@pytest.fixture(scope="module")
+def booked(running: Portfolio, tmp_path_factory: pytest.TempPathFactory) -> Portfolio:
+    """Everything that can come in, and has been booked and stored."""
+    folder = tmp_path_factory.mktemp("files")
+    for name, events in (("portfolios.jsonl", RECORDS), ("transactions.jsonl", EVENTS)):
+        file = folder / name
+        file.write_text("\n".join(map(json.dumps, events)))
+        running("ingest", file)
+    wait_until_applied(running.settings, 60)
+    producer = Producer({"bootstrap.servers": connections(running.settings).kafka_bootstrap})
+    strays = [
+        # Misrouted, and one of them a conflict with what is known.
+        trade("M1", "BUY", "2024-05-01", "5", "5", security_id="STRAY"),
+        trade("M2", "BUY", "2024-05-01", "6", "6", security_id="STRAY", version="3"),
+        trade("M2", "BUY", "2024-05-01", "7", "6", security_id="STRAY", version="3"),
+        trade("X1", "BUY", "2024-04-01", "3", "1", security_id="CONFLICT"),
+    ]
+    for stray in strays:
+        producer.produce(RAW, json.dumps(stray), "P1", ELSEWHERE)
+    for junk in (b"junk", b"", None):
+        producer.produce(RAW, junk, b"P1", HOME)
+    producer.flush()
+    wait_until_applied(running.settings, 60)
+    return running
+
+
+@pytest.fixture
+def database(booked: Portfolio) -> Iterator[cursor]:
+    """A session that commits each statement."""
+    connection = psycopg2.connect(connections(booked.settings).database_url)
+    connection.autocommit = True
+    with connection.cursor() as opened:
+        yield opened
+    connection.close()
+
+
+def test_status_tells_where_everything_is_and_what_became_of_the_inputs(booked: Portfolio) -> None:
+    said = booked.json("status")
+    found = connections(booked.settings)
+    assert said["kafka"]["bootstrap"] == found.kafka_bootstrap
+    assert said["database"]["url"] == found.database_url
+    assert said["api"]["url"].endswith(booked.environment["API_PORT"])
+    assert sorted(p for worker in said["workers"] for p in worker["partitions"]) == list(range(8))
+    assert len({worker["pid"] for worker in said["workers"]}) == 2
+    assert said["lag"] == {"book": 0, "store": 0}
+    inputs = said["inputs"]
+    assert inputs["read"] == len(EVENTS) + 4 + UNREADABLE + inputs["forwarded"]
+    assert inputs == {
+        "read": inputs["booked"] + 1 + 0 + 4 + inputs["dead"],
+        "booked": len(EVENTS) - 2 + 2,
+        "duplicate": 1,
+        "superseded": 0,
+        "forwarded": 4,
+        "dead": UNREADABLE + 3,
+    }
+
+
+def test_status_for_people_hides_the_password(booked: Portfolio) -> None:
+    password = connections(booked.settings).database_url.split(":")[2].partition("@")[0]
+    said = booked("status").stdout
+    assert ":***@" in said
+    assert password not in said
+
+
+def test_positions_show_what_is_held(booked: Portfolio) -> None:
+    said = booked.json("positions", "P1")["positions"]
+    held = {one["security_id"]: one["quantity"] for one in said}
+    assert held == {"ACME": "5", "NORATE": "0", "CONFLICT": "1", "STRAY": "11"}
+    assert "ACME" in booked("positions", "P1").stdout
+
+
+def test_lots_show_what_is_left_of_them(booked: Portfolio) -> None:
+    (lot,) = booked.json("lots", "P1", "ACME")["lots"]
+    assert (lot["lot_id"], lot["quantity"], lot["cost"]) == ("B2", "5", "551.5")
+
+
+def test_transactions_can_be_filtered_and_limited(booked: Portfolio) -> None:
+    def ids(*filters: str) -> list[str]:
+        items = booked.json("transactions", "P1", *filters)["items"]
+        return [one["transaction_id"] for one in items]
+
+    assert ids("--status", "REJECTED") == ["S2"]
+    assert ids("--status", "PENDING") == ["N1"]
+    assert ids("--security", "ACME", "--from", "2024-01-02", "--to", "2024-03-01") == ["S1", "B2"]
+    assert ids("--limit", "1") == ["M1"]
+    assert "quantity_must_not_exceed_holding" in booked("transactions", "P1").stdout
+
+
+def test_a_sale_is_explained_by_the_lots_it_consumed(booked: Portfolio) -> None:
+    said = booked.json("explain", "P1", "S1")
+    taken = [(d["lot_id"], d["quantity"]) for d in said["transaction"]["disposals"]]
+    assert taken == [("B1", "10"), ("B2", "5")]
+    shown = booked("explain", "P1", "S1").stdout
+    assert "SELL 15 ACME on 2024-02-01T00:00:00Z: BOOKED" in shown
+    assert "lots it consumed" in shown
+
+
+def test_a_purchase_is_explained_by_the_sales_that_consumed_it(booked: Portfolio) -> None:
+    said = booked.json("explain", "P1", "B2")
+    assert [(d["transaction_id"], d["quantity"]) for d in said["consumed_by"]] == [("S1", "5")]
+    assert "who consumed its lot" in booked("explain", "P1", "B2").stdout
+
+
+def test_of_a_purchase_that_went_into_a_pool_no_consumer_is_told(booked: Portfolio) -> None:
+    said = booked.json("explain", "P2", "A1")
+    assert (said["is_pooled"], said["consumed_by"]) == (True, [])
+    assert "pool" in booked("explain", "P2", "A1").stdout
+
+
+def test_a_rejection_is_explained_by_its_reason(booked: Portfolio) -> None:
+    shown = booked("explain", "P1", "S2").stdout
+    assert "quantity_must_not_exceed_holding" in shown
+    assert "500" in shown
+
+
+@pytest.mark.parametrize(
+    "question", [("positions", "NOBODY"), ("lots", "P1", "NOTHING"), ("explain", "P1", "NEVER")]
+)
+def test_what_is_unknown_is_said_on_stderr_with_exit_code_1(
+    booked: Portfolio, question: tuple[str, ...]
+) -> None:
+    result = booked(*question, code=1)
+    assert question[-1] in result.stderr
+    assert result.stdout == ""
+
+
+def test_verify_finds_nothing_wrong_with_right_books(booked: Portfolio) -> None:
+    said = booked.json("verify")
+    assert said["first"] == []
+    assert said["good"] is True
+    assert said["events"] == len(EVENTS) + 4 + UNREADABLE
+    assert said["compared"]["table dead_letters"] == UNREADABLE + 3
+    assert said["compared"]["live lots"] == said["compared"]["view lots"] == 5
+
+
+KEPT = "CREATE TABLE kept AS SELECT * FROM"
+BACK = "INSERT INTO {0} SELECT * FROM kept; DROP TABLE kept"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "repair", "place", "key", "column"),
+    [
+        pytest.param(
+            "UPDATE transactions SET net_cost = net_cost + 0.000000000001"
+            " WHERE transaction_id = 'B1'",
+            "UPDATE transactions SET net_cost = net_cost - 0.000000000001"
+            " WHERE transaction_id = 'B1'",
+            "table transactions", "P1 B1", "net_cost", id="changed_row",
+        ),
+        pytest.param(
+            "UPDATE lot_disposals SET quantity = quantity + 1 WHERE lot_id = 'B2'",
+            "UPDATE lot_disposals SET quantity = quantity - 1 WHERE lot_id = 'B2'",
+            "table lot_disposals", "P1 S1 B2", "quantity", id="changed_disposal",
+        ),
+        pytest.param(
+            f"{KEPT} transactions WHERE transaction_id = 'S1';"
+            " DELETE FROM transactions WHERE transaction_id = 'S1'",
+            BACK.format("transactions"),
+            "table transactions", "P1 S1", "", id="deleted_transaction",
+        ),
+        pytest.param(
+            f"{KEPT} transactions WHERE transaction_id = 'B2';"
+            " DELETE FROM transactions WHERE transaction_id = 'B2'",
+            BACK.format("transactions"),
+            "view lots", "P1 ACME B2", "", id="deleted_lot",
+        ),
+        pytest.param(
+            f"{KEPT} positions WHERE security_id = 'ACME';"
+            " DELETE FROM positions WHERE security_id = 'ACME'",
+            BACK.format("positions"),
+            "table positions", "P1 ACME", "", id="deleted_position",
+        ),
+        pytest.param(
+            "UPDATE portfolios SET name = 'Uno' WHERE portfolio_id = 'P1'",
+            "UPDATE portfolios SET name = 'One' WHERE portfolio_id = 'P1'",
+            "table portfolios", "P1", "name", id="changed_portfolio",
+        ),
+        pytest.param(
+            "INSERT INTO portfolios SELECT 'P9', base_currency, cost_basis_method, name, client_id,"
+            " booking_center, opened_on, version, as_of FROM portfolios WHERE portfolio_id = 'P2'",
+            "DELETE FROM portfolios WHERE portfolio_id = 'P9'",
+            "table portfolios", "P9", "", id="invented_portfolio",
+        ),
+        pytest.param(
+            f"{KEPT} dead_letters WHERE value = 'junk'; DELETE FROM dead_letters"
+            " WHERE value = 'junk'",
+            BACK.format("dead_letters"),
+            "table dead_letters", f"{RAW} {HOME}", "", id="deleted_dead_letter",
+        ),
+    ],
+)  # fmt: skip
+def test_verify_finds(
+    booked: Portfolio, database: cursor, spoil: str, repair: str, place: str, key: str, column: str
+) -> None:
+    database.execute(spoil)
+    try:
+        said = booked.json("verify", code=1)
+    finally:
+        database.execute(repair)
+    found = [(one["place"], one["column"]) for one in said["first"] if one["key"].startswith(key)]
+    assert said["good"] is False
+    assert (place, column) in found
+    assert f"{said['differences']} differences" not in booked("verify").stdout
+
+
+def test_what_runs_cannot_be_reset_or_started_again(booked: Portfolio) -> None:
+    for command in (("reset", "--yes"), ("up",), ("up", "--detach")):
+        assert "is running already" in booked(*command, code=1).stderr
+
+
+def test_a_reset_must_be_meant(booked: Portfolio) -> None:
+    assert "--yes" in booked("reset", code=2).stderr
+
+
+def test_migrating_again_changes_nothing(booked: Portfolio) -> None:
+    said = booked.json("migrate")
+    assert said["before"] == said["revision"] is not None

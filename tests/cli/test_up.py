@@ -1,0 +1,108 @@
+"""The life of a system: `up --detach`, a supervisor that is killed, `down`, `reset`, `run`."""
+
+import json
+import os
+import signal
+import socket
+from collections.abc import Iterator
+
+import psutil
+import pytest
+
+from cli import addresses
+from cli.servers import embedded, supervise
+from tests.cli.portfolio import Portfolio, until
+
+END_SECONDS_MAX = 30
+
+
+def processes_of(portfolio: Portfolio) -> set[int]:
+    """All that work for this DATA_DIR, this test process aside."""
+    data_dir = str(portfolio.settings.data_dir)
+    found = set()
+    for process in psutil.process_iter():
+        try:
+            told = [*process.cmdline(), process.environ().get("DATA_DIR", "")]
+        except (psutil.AccessDenied, psutil.NoSuchProcess):
+            continue
+        if process.pid != os.getpid() and any(data_dir in part for part in told):
+            found.add(process.pid)
+    return found
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        yield port
+
+
+@pytest.fixture
+def ended(installed: Portfolio) -> Iterator[Portfolio]:
+    """Whatever a test leaves running is ended."""
+    yield installed
+    supervisor = supervise.running(installed.settings)
+    if supervisor is not None:
+        supervise.stop(supervisor)
+    until(lambda: not processes_of(installed), END_SECONDS_MAX)
+
+
+def test_what_up_started_ends_with_it_even_by_sigkill_and_starts_again(ended: Portfolio) -> None:
+    said = ended.json("up", "--workers", "1", "--detach")
+    assert len(said["workers"]) == 1
+    assert ended.json("status")["api"]["is_ready"] is True
+    # Kafka, PostgreSQL, a worker, the store, the API, and what keeps them.
+    assert len(processes_of(ended)) >= 6
+    supervisor = supervise.running(ended.settings)
+    assert supervisor is not None
+    os.kill(supervisor.pid, signal.SIGKILL)
+    until(lambda: not processes_of(ended), END_SECONDS_MAX)
+    assert addresses.written(ended.settings) is None
+    assert ended.json("status", code=1)["away"] != []
+    ended("up", "--workers", "1", "--detach")
+    assert ended.json("down") == {"stopped": ["portfolio"]}
+    assert processes_of(ended) == set()
+    assert ended.json("down") == {"stopped": []}
+
+
+def test_a_reset_leaves_nothing_of_what_was_there(ended: Portfolio) -> None:
+    ended("up", "--workers", "1", "--detach")
+    file = ended.settings.data_dir / "portfolio.jsonl"
+    file.write_text(
+        json.dumps({"portfolio_id": "P1", "base_currency": "EUR", "cost_basis_method": "FIFO"})
+    )
+    ended("ingest", file)
+    assert ended.json("verify")["compared"]["table portfolios"] == 1
+    ended("down")
+    assert len(ended.json("reset", "--yes")["topics"]) == 8
+    assert embedded.running(ended.settings) == {}
+    ended("up", "--workers", "1", "--detach")
+    assert ended.json("status")["lag"] == {"book": 0, "store": 0}
+    assert ended.json("verify")["compared"]["table portfolios"] == 0
+    ended("down")
+
+
+def test_a_port_that_is_taken_is_said_before_anything_starts(
+    ended: Portfolio, taken_port: int
+) -> None:
+    other = Portfolio(ended.environment | {"API_PORT": str(taken_port)})
+    said = other("up", code=1).stderr
+    assert f"port {taken_port} of 127.0.0.1 is taken by another program: set API_PORT" in said
+    assert processes_of(ended) == set()
+
+
+@pytest.mark.timeout(600)
+def test_the_sample_comes_out_right_and_again_when_it_is_run_again(ended: Portfolio) -> None:
+    first = ended.json("run", "--exit")
+    assert first["verified"]["good"] is True
+    assert first["verified"]["events"] > 5000
+    assert {one["cost_basis_method"] for one in first["portfolios"]} == {
+        "FIFO", "LIFO", "HIFO", "LOFO", "AVCO",
+    }  # fmt: skip
+    assert len(first["sale"]["transaction"]["disposals"]) >= 2
+    assert {one["status"] for one in first["not_booked"]} == {"PENDING", "REJECTED"}
+    assert processes_of(ended) == set()
+    again = ended.json("run", "--exit")
+    assert again["verified"]["events"] == 2 * first["verified"]["events"]
+    assert again["verified"]["good"] is True
+    assert again["positions"] == first["positions"]
