@@ -1,12 +1,37 @@
-"""Errors of Kafka and PostgreSQL, as the one kind of error that commands tell people."""
+"""Errors of Kafka and PostgreSQL: which pass by themselves, and how people are told the others."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 import psycopg2
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaError, KafkaException
 
 from cli.servers import ServerError
+
+PATIENCE_SECONDS = 15.0
+# What a broker says that has just begun, or of topics that were just created.
+PASSING = (
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.NOT_COORDINATOR,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+)
+T = TypeVar("T")
+
+
+def patiently(ask: Callable[[], T]) -> T:
+    """The answer, asked for again while the error is one that passes."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            return ask()
+        except KafkaException as error:
+            if error.args[0].code() not in PASSING or time.monotonic() > deadline:
+                raise
+        time.sleep(0.1)
 
 
 @contextmanager

@@ -1,16 +1,17 @@
 """How far books and tables are behind: records that the workers, and the store, have still to do."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import psycopg2
-from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, TopicPartition
+from confluent_kafka import IsolationLevel, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec
 
-from cli import addresses
-from cli.failures import told_plainly
+from cli import addresses, groups
+from cli.failures import patiently, told_plainly
+from cli.groups import Place
 from cli.servers import Connections, ServerError, connections
 from cli.settings import Settings
 from cli.workers import Workers, ask_workers
@@ -19,7 +20,6 @@ from wire.topics import APP_ID, INPUTS, RESULTS
 POLL_SECONDS = 0.2
 ANSWER_SECONDS_MAX = 10.0
 WORKERS_REMEMBER_SECONDS = 0.1  # longer than they repeat an answer for
-Place = tuple[str, int]  # topic, partition
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +89,17 @@ def _admin(found: Connections) -> AdminClient:
 def end_offsets(kafka: AdminClient, places: Iterable[Place]) -> dict[Place, int]:
     """Where a reader of committed records ends."""
     latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
-    futures = kafka.list_offsets(
-        {TopicPartition(*place): latest for place in places},
-        isolation_level=IsolationLevel.READ_COMMITTED,
-        request_timeout=ANSWER_SECONDS_MAX,
-    )
-    return {(one.topic, one.partition): future.result().offset for one, future in futures.items()}
+    asked = {TopicPartition(*place): latest for place in places}
+
+    def ask() -> dict[Place, int]:
+        answers = kafka.list_offsets(
+            asked,
+            isolation_level=IsolationLevel.READ_COMMITTED,
+            request_timeout=ANSWER_SECONDS_MAX,
+        )
+        return {(at.topic, at.partition): one.result().offset for at, one in answers.items()}
+
+    return patiently(ask)
 
 
 def _store_progress(database_url: str) -> dict[Place, int]:
@@ -110,10 +115,5 @@ def _store_progress(database_url: str) -> dict[Place, int]:
 def _behind_the_group(kafka: AdminClient, unserved: Iterable[int]) -> int:
     """Partitions that nobody serves now: their last owner told the group how far it was."""
     places = [(topic.name, partition) for topic in INPUTS for partition in unserved]
-    asked = ConsumerGroupTopicPartitions(APP_ID, [TopicPartition(*place) for place in places])
-    answer = kafka.list_consumer_group_offsets([asked])[APP_ID].result(ANSWER_SECONDS_MAX)
-    # Negative: the group never got that far.
-    done: Mapping[Place, int] = {
-        (one.topic, one.partition): max(0, one.offset) for one in answer.topic_partitions
-    }
+    done = groups.offsets(kafka, APP_ID, places)
     return sum(max(0, end - done[place]) for place, end in end_offsets(kafka, places).items())

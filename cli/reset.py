@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import click
-from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
-from cli import parts
+from cli import groups, parts
 from cli.failures import told_plainly
 from cli.printing import console, json_option, print_json
 from cli.servers import Connections, ServerError, embedded, supervise
@@ -23,11 +22,6 @@ from wire.topics import ALL, APP_ID
 ANSWER_SECONDS_MAX = 30.0
 # Longer than the group waits for a worker that was killed.
 GROUP_SECONDS_MAX = 15.0
-COORDINATOR_AWAY = (
-    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
-    KafkaError.COORDINATOR_NOT_AVAILABLE,
-    KafkaError.NOT_COORDINATOR,
-)
 GROUPS = (APP_ID, "portfolio-store")
 
 
@@ -45,7 +39,7 @@ def reset(settings: Settings, yes: bool, as_json: bool) -> None:
         with told_plainly():
             _wait_until_nobody_works(kafka)
             _delete_topics(kafka)
-            _delete_groups(kafka)
+            groups.delete(kafka, GROUPS)
             downgrade(found.database_url, "base")
         for folder in (parts.workers_dir(settings), parts.store_dir(settings)):
             shutil.rmtree(folder, ignore_errors=True)
@@ -69,33 +63,10 @@ def _servers(settings: Settings) -> Iterator[Connections]:
 
 def _wait_until_nobody_works(kafka: AdminClient) -> None:
     deadline = time.monotonic() + GROUP_SECONDS_MAX
-    while (members := _members(kafka)) != 0:
+    while busy := groups.with_members(kafka, GROUPS):
         if time.monotonic() > deadline:
-            count = "an unknown number of" if members is None else members
-            raise ServerError(f"{count} workers or stores are running: end them first")
+            raise ServerError(f"somebody works in {' and '.join(busy)}: end that first")
         time.sleep(0.2)
-
-
-def _members(kafka: AdminClient) -> int | None:
-    """Of both groups; None while a broker that has just begun does not know its groups yet."""
-    asked = kafka.describe_consumer_groups(list(GROUPS), request_timeout=ANSWER_SECONDS_MAX)
-    try:
-        return sum(len(future.result().members) for future in asked.values())
-    except KafkaException as error:
-        if error.args[0].code() in COORDINATOR_AWAY:
-            return None
-        raise
-
-
-def _delete_groups(kafka: AdminClient) -> None:
-    asked = kafka.delete_consumer_groups(list(GROUPS), request_timeout=ANSWER_SECONDS_MAX)
-    for future in asked.values():
-        try:
-            future.result()
-        except KafkaException as error:
-            # Where nobody ever worked there is no group.
-            if error.args[0].code() != KafkaError.GROUP_ID_NOT_FOUND:
-                raise
 
 
 def _delete_topics(kafka: AdminClient) -> None:

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from calculator import Cancellation, Portfolio, Source, Transaction
-from cli.verify.reading import Place, place_of, read
+from cli.groups import Place
+from cli.verify.reading import place_of, read
 from cli.verify.standing import Arrival
 from wire.fields import Malformed
 from wire.partitioner import partition_of

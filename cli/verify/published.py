@@ -8,8 +8,9 @@ from typing import TypeVar
 
 import msgspec
 
+from cli.groups import Place
 from cli.verify.inputs import Identity
-from cli.verify.reading import Place, place_of, read
+from cli.verify.reading import place_of, read
 from cli.verify.report import Report, Row
 from wire.topics import COMPLETED, PORTFOLIOS_CURRENT, POSITIONS
 

@@ -12,7 +12,8 @@ from confluent_kafka import (
     TopicPartition,
 )
 
-Place = tuple[str, int]  # topic, partition
+from cli.groups import Place
+
 BATCH_RECORDS = 5000
 BATCH_SECONDS = 0.05  # a call returns with fewer records, or none, only when these are over
 SILENCE_SECONDS_MAX = 30.0
