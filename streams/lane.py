@@ -230,7 +230,7 @@ def _log_dead_letter(record: OutputRecord) -> None:
     """Names as far as the record can be read; the place is that of the original."""
     try:
         names = _decode_names(record.value or b"")
-    except (msgspec.MsgspecError, RecursionError):
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         names = _Names()
     headers = dict(record.headers)
     log.warning(
