@@ -9,7 +9,7 @@ from cli.servers.ports import LOOPBACK
 from cli.settings import Settings
 
 WORKER_PORT = 6066  # of a worker that is started by hand and told nothing else
-_ANY_HOST = {"0.0.0.0": LOOPBACK, "::": "[::1]"}  # listened on, but nothing to connect to
+_ANY_HOST = {"0.0.0.0": LOOPBACK, "::": "::1"}  # listened on, but nothing to connect to
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def addresses(settings: Settings) -> Addresses:
 
 def api_url(settings: Settings) -> str:
     host = _ANY_HOST.get(settings.api_host, settings.api_host)
-    return f"http://{host}:{settings.api_port}"
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.api_port}"
 
 
 def local_url(port: int) -> str:

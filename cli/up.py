@@ -2,16 +2,18 @@
 
 import logging
 import os
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import click
 import httpx
 
 from cli import addresses, parts
 from cli.addresses import Addresses
-from cli.printing import console, json_option, messages, print_json
+from cli.printing import console, json_option, masked, messages, print_json
 from cli.servers import Connections, ServerError, embedded, processes, supervise
 from cli.servers.embedded import Files
 from cli.servers.supervise import Supervisor
@@ -116,11 +118,13 @@ def tell(settings: Settings, *, as_json: bool = False) -> None:
         )
         return
     out = console()
-    out.print(f"API      {doors.api}/docs")
-    out.print(f"Kafka    {found.kafka_bootstrap}")
-    out.print(f"workers  {'  '.join(doors.workers)}")
-    out.print(f"logs     {Files(settings.data_dir).log('api').parent}")
-    out.print("Next: `portfolio ingest FILE`, `portfolio status`, `portfolio --help`.")
+    out.print(f"API         {doors.api}/docs")
+    out.print(f"Kafka       {found.kafka_bootstrap}")
+    out.print(f"PostgreSQL  {masked(found.database_url)}")
+    out.print(f"workers     {'  '.join(doors.workers)}")
+    out.print(f"logs        {Files(settings.data_dir).log('api').parent}")
+    program = sys.argv[0] if Path(sys.argv[0]).name == "portfolio" else "portfolio"
+    out.print(f"Next: `{program} ingest FILE`, `{program} status`, `{program} --help`.")
 
 
 def _start(
