@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -35,9 +35,11 @@ class Readable:
     """What a table and its snapshots have in common. Where something turns out unreadable, the
     next start rebuilds the state from the logs."""
 
-    def __init__(self, source: rocksdict.Rdict | rocksdict.Snapshot, path: Path) -> None:
-        self._source: Any = source
+    def __init__(self, path: Path) -> None:
         self._path = path
+
+    def _cursor(self) -> rocksdict.RdictIter:
+        raise NotImplementedError
 
     @contextmanager
     def _condemned_if_corrupt(self) -> Iterator[None]:
@@ -58,7 +60,7 @@ class Readable:
 
     def _places(self, from_key: bytes, *, backwards: bool = False) -> Iterator[Any]:
         # The client's own iterators end at an unreadable block as if the table ended there.
-        cursor = self._source.iter()
+        cursor = self._cursor()
         seek, step = (
             (cursor.seek_for_prev, cursor.prev) if backwards else (cursor.seek, cursor.next)
         )
@@ -74,8 +76,11 @@ class Table(Readable):
     """The state of one partition. Reads see the last write, snapshots one write for good."""
 
     def __init__(self, db: rocksdict.Rdict, path: Path) -> None:
-        super().__init__(db, path)
+        super().__init__(path)
         self._db = db
+
+    def _cursor(self) -> rocksdict.RdictIter:
+        return self._db.iter()
 
     def get(self, key: Any) -> Any:
         """The value of a key, None where there is none; or those of a list of keys."""
@@ -95,7 +100,7 @@ class Table(Readable):
             self._db.write(batch)
 
     def snapshot(self) -> "Snapshot":
-        return Snapshot(self._db.snapshot(), self._path)
+        return Snapshot(self._db.iter(), self._path)
 
     def offset(self, key: bytes) -> int | None:
         """A Kafka offset kept under a local key."""
@@ -107,10 +112,28 @@ class Table(Readable):
 
 
 class Snapshot(Readable):
-    """One moment of a partition's state, readable while later batches are written."""
+    """One moment of a partition's state, readable while later batches are written.
+
+    A cursor of RocksDB stays at the moment it was made, wherever it is moved to. The client's own
+    snapshots do not: their scans show what was written since. So all is read by one cursor.
+    """
+
+    def __init__(self, cursor: rocksdict.RdictIter, path: Path) -> None:
+        super().__init__(path)
+        self._only_cursor = cursor
+        self._scans = 0
+
+    def _cursor(self) -> rocksdict.RdictIter:
+        return self._only_cursor
+
+    def _places(self, from_key: bytes, *, backwards: bool = False) -> Iterator[Any]:
+        self._scans += 1
+        scan = self._scans
+        for place in super()._places(from_key, backwards=backwards):
+            yield place
+            assert scan == self._scans, "one scan of a snapshot ends before the next begins"
 
     def get(self, key: bytes) -> bytes | None:
-        # The client's own look-up says "not found" and "unreadable" by the same exception.
         found = next(self.items(key), None)
         return found[1] if found is not None and found[0] == key else None
 
@@ -160,19 +183,16 @@ class Tables:
 
     def _open_anew(self, path: Path) -> Table:
         log.info("state_starts_anew", path=str(path))
-        shutil.rmtree(path, ignore_errors=True)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.mkdir(parents=True, exist_ok=True)
+        # Not under the hands of somebody who still has it open.
+        _when_unlocked(lambda: rocksdict.Rdict.destroy(str(path), self._options()))
+        shutil.rmtree(path, ignore_errors=True)  # most often nothing is left
+        path.mkdir(parents=True, exist_ok=True)
         return self._open(path)
 
     def _open(self, path: Path) -> Table:
-        until = time.monotonic() + READER_SECONDS_MAX
-        while True:
-            try:
-                return Table(rocksdict.Rdict(str(path), self._options()), path)
-            except Exception as error:
-                if _LOCKED not in str(error) or time.monotonic() > until:
-                    raise
-            time.sleep(0.02)
+        db = _when_unlocked(lambda: rocksdict.Rdict(str(path), self._options()))
+        return Table(db, path)
 
     def _options(self) -> rocksdict.Options:
         options = rocksdict.Options(raw_mode=True)
@@ -191,6 +211,17 @@ class Tables:
         blocks.set_cache_index_and_filter_blocks(True)
         options.set_block_based_table_factory(blocks)
         return options
+
+
+def _when_unlocked(call: Callable[[], Any]) -> Any:
+    until = time.monotonic() + READER_SECONDS_MAX
+    while True:
+        try:
+            return call()
+        except Exception as error:
+            if _LOCKED not in str(error) or time.monotonic() > until:
+                raise
+        time.sleep(0.02)
 
 
 def read_prefix(db: Readable, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
