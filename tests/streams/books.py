@@ -1,0 +1,70 @@
+"""A ledger over the real tables of one partition, written after each batch."""
+
+from decimal import localcontext
+
+from calculator import EXACT, Ledger, Lot, Portfolio, ReliefMethod, Source
+from streams import state
+from streams.journal import Changes, StateJournal, keys_with, read_pages
+from streams.tables import Table
+from tests.calculator.trading import Event
+
+SOURCE = Source("raw_transactions", 0, 0)
+
+
+class Books:
+    def __init__(self, table: Table, *, lots_max: int = 100_000) -> None:
+        self.table = table
+        self.as_of = 0
+        self._lots_max = lots_max
+        self.reload()
+
+    def reload(self) -> None:
+        """As after a restart: only what is on disk is left."""
+        self.journal = StateJournal(self.table, self._lots_max)
+        self.ledger = Ledger(self.journal, ReliefMethod.FIFO)
+
+    def book(self, *events: Event, steps: int | None = None) -> Changes:
+        """One batch; its changes are in the table already."""
+        self.as_of += 1
+        with localcontext(EXACT):
+            for event in events:
+                if isinstance(event, Portfolio):
+                    self.ledger.take_portfolio(event)
+                else:
+                    self.ledger.take(event, SOURCE)
+            changes = self.journal.collect(self.ledger.settle(steps), self.as_of)
+        self.table.write([*changes.changelog, *changes.local])
+        return changes
+
+    def settle(self) -> None:
+        """Let every re-booking come to its end."""
+        while self.journal.unsettled or self.journal.walks:
+            self.book(steps=1_000)
+
+    # -- what is on disk
+
+    def stored(self) -> state.StoredHolding:
+        value = self.table.get(state.holding_key("P", "S"))
+        assert value is not None
+        return state.decode_holding("P", "S", value)
+
+    def pages(self) -> dict[int, list[Lot]]:
+        return read_pages(self.table, "P", "S")
+
+    def lots(self) -> list[Lot]:
+        """The lots of the holding in order of relief, read from disk."""
+        stored = self.stored()
+        state.fill_lots(stored, [lot for lots in self.pages().values() for lot in lots])
+        return list(stored.holding.lots)
+
+    def keys(self, kind: bytes) -> list[bytes]:
+        return list(keys_with(self.table, kind))
+
+
+def pages_in(changes: Changes) -> dict[int, bytes | None]:
+    """The pages that a batch wrote or removed."""
+    prefix = state.holding_key("P", "S", b"l") + b"\0"
+    written = [(key, value) for key, value in changes.changelog if key.startswith(b"l")]
+    pages = {int.from_bytes(key.removeprefix(prefix), "big"): value for key, value in written}
+    assert len(pages) == len(written), "no page is written twice"
+    return pages
