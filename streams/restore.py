@@ -21,6 +21,7 @@ from wire.topics import APP_ID, CHANGELOG, COMPLETED, PORTFOLIOS_CURRENT, POSITI
 
 log = structlog.get_logger(__name__)
 _RECORDS_MAX = 10_000
+_POLL_SECONDS = 0.05  # the client waits so long even when it is at the end of all logs
 _SECONDS_MAX = 30.0
 
 Record = tuple[bytes, bytes | None, int]  # key, value, offset
@@ -160,7 +161,7 @@ class Restorer:
         while left:
             read: dict[int, list[Record]] = {}
             message: Any  # the client types keys and offsets of errors and records alike
-            for message in self._consumer.consume(_RECORDS_MAX, 0.5):
+            for message in self._consumer.consume(_RECORDS_MAX, _POLL_SECONDS):
                 error = message.error()
                 if error is None:
                     read.setdefault(message.partition(), []).append(
