@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from confluent_kafka import (
     ConsumerGroupState,
     ConsumerGroupTopicPartitions,
+    KafkaException,
     TopicPartition,
 )
 from confluent_kafka.admin import AdminClient
@@ -52,7 +53,7 @@ def _states(kafka: AdminClient) -> dict[str, ConsumerGroupState]:
     def ask() -> dict[str, ConsumerGroupState]:
         listed = kafka.list_consumer_groups(request_timeout=ANSWER_SECONDS_MAX).result()
         for error in listed.errors:
-            raise error
+            raise KafkaException(error)
         return {group.group_id: group.state for group in listed.valid}
 
     return patiently(ask)

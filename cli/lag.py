@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import psycopg2
 from confluent_kafka import IsolationLevel, TopicPartition
@@ -22,33 +21,23 @@ ANSWER_SECONDS_MAX = 10.0
 WORKERS_REMEMBER_SECONDS = 0.1  # longer than they repeat an answer for
 
 
-@dataclass(frozen=True, slots=True)
-class Lag:
-    """Both 0: every table shows everything that came in."""
-
-    book: int  # records of the inputs not booked yet, and holdings still being re-booked
-    store: int  # committed records of the results not in PostgreSQL yet
-
-
-def measure(settings: Settings, found: Connections) -> Lag:
-    """Books first: what they publish meanwhile is then counted as not stored."""
-    workers = ask_all(settings)
-    book = behind_the_books(found, workers, settings.partitions)
-    return Lag(book, behind_the_store(found, settings.partitions))
-
-
-def wait_until_applied(settings: Settings, seconds: float) -> None:
-    """Wait until everything that came in is booked and stored; raise when the time is over."""
+def wait_until_applied(settings: Settings, seconds: float) -> Workers:
+    """Wait until every partition is served and all that came in is booked and stored; return the
+    workers, or raise when the time is over."""
     deadline = time.monotonic() + seconds
-    found = connections(settings)
+    found, partitions = connections(settings), settings.partitions
     while True:
-        lag = measure(settings, found)
-        if lag == Lag(0, 0):
-            return
+        workers = ask_all(settings)
+        # Books first: what they publish meanwhile is then counted as not stored.
+        to_book = behind_the_books(found, workers, partitions)
+        to_store = behind_the_store(found, partitions)
+        unserved = workers.unserved(partitions)
+        if not (to_book or to_store or unserved):
+            return workers
         if time.monotonic() > deadline:
             raise ServerError(
-                f"after {seconds:.0f} s {lag.book} records are still to be booked and {lag.store} "
-                "to be stored: `portfolio status` says who is away"
+                f"after {seconds:.0f} s {to_book} records are still to be booked and {to_store} to "
+                f"be stored, and {len(unserved)} partitions have no worker: see `portfolio status`"
             )
         time.sleep(POLL_SECONDS)
 
@@ -69,13 +58,15 @@ def ask_all(settings: Settings) -> Workers:
 
 @told_plainly()
 def behind_the_books(found: Connections, workers: Workers, partitions: int) -> int:
+    """Records of the inputs not booked yet, and holdings still being re-booked."""
     behind = sum(status.lag for status in workers.statuses)
-    unserved = set(range(partitions)) - workers.owners.keys()
+    unserved = workers.unserved(partitions)
     return behind + (_behind_the_group(_admin(found), unserved) if unserved else 0)
 
 
 @told_plainly()
 def behind_the_store(found: Connections, partitions: int) -> int:
+    """Committed records of the results not in PostgreSQL yet."""
     places = [(topic.name, p) for topic in RESULTS for p in range(partitions)]
     ends = end_offsets(_admin(found), places)
     done = dict.fromkeys(ends, 0) | _store_progress(found.database_url)

@@ -22,7 +22,7 @@ from wire.topics import ALL, APP_ID
 ANSWER_SECONDS_MAX = 30.0
 # Longer than the group waits for a worker that was killed.
 GROUP_SECONDS_MAX = 15.0
-GROUPS = (APP_ID, "portfolio-store")
+GROUPS = (APP_ID, "portfolio-store")  # of the workers, and of the store
 
 
 @click.command()

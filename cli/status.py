@@ -82,7 +82,7 @@ def _add_books(settings: Settings, servers: Connections, found: dict[str, Any]) 
 
 
 def _unserved(workers: Workers, partitions: int) -> list[str]:
-    unserved = sorted(set(range(partitions)) - workers.owners.keys())
+    unserved = workers.unserved(partitions)
     if not unserved:
         return []
     return ["no worker serves partition " + ", ".join(map(str, unserved))]

@@ -37,6 +37,9 @@ class Workers:
     statuses: list[WorkerStatus]
     owners: dict[int, str]  # partition -> url of the worker that serves it
 
+    def unserved(self, partitions: int) -> list[int]:
+        return [partition for partition in range(partitions) if partition not in self.owners]
+
     def inputs(self) -> dict[str, int]:
         return {name: sum(s.inputs[name] for s in self.statuses) for name in COUNTS}
 

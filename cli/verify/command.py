@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 import click
 
-from cli import addresses
 from cli.failures import told_plainly
 from cli.lag import wait_until_applied
 from cli.printing import console, json_option, print_json
@@ -13,7 +12,6 @@ from cli.servers import connections
 from cli.settings import Settings
 from cli.verify.check import check
 from cli.verify.report import Report
-from cli.workers import ask_workers
 
 
 @click.command()
@@ -48,8 +46,7 @@ def verify(context: click.Context, limit: int, wait_seconds: float, as_json: boo
 def verified(settings: Settings, limit: int, wait_seconds: float) -> Report:
     """Wait until the system has done its work, then compare."""
     found = connections(settings)
-    wait_until_applied(settings, wait_seconds)
-    workers = ask_workers(addresses.addresses(settings).workers)
+    workers = wait_until_applied(settings, wait_seconds)
     with told_plainly():
         return check(found, workers, settings.partitions, settings.default_cost_basis_method, limit)
 
