@@ -38,11 +38,18 @@ def wait_for_broker(bootstrap: str) -> AdminClient:
 
 
 def create_topics(bootstrap: str, partitions: int) -> None:
-    """Create what is missing; raise TopicsMismatch where what exists is of another size."""
+    """Create what is missing and return when it can be written; raise TopicsMismatch where what
+    exists is of another size."""
     client = wait_for_broker(bootstrap)
-    existing = client.list_topics(timeout=10).topics
-    missing = [topic for topic in ALL if topic.name not in existing]
-    replicas = min(3, len(client.list_topics(timeout=10).brokers))
+    found = client.list_topics(timeout=10)
+    for name in (topic.name for topic in ALL if topic.name in found.topics):
+        if len(found.topics[name].partitions) != partitions:
+            raise TopicsMismatch(
+                f"topic {name} has {len(found.topics[name].partitions)} partitions, "
+                f"PARTITIONS says {partitions}"
+            )
+    missing = [topic for topic in ALL if topic.name not in found.topics]
+    replicas = min(3, len(found.brokers))
     news = [NewTopic(t.name, partitions, replicas, config=t.config) for t in missing]
     for future in client.create_topics(news).values() if news else ():
         try:
@@ -50,10 +57,16 @@ def create_topics(bootstrap: str, partitions: int) -> None:
         except KafkaException as error:
             if error.args[0].name() != "TOPIC_ALREADY_EXISTS":
                 raise
-    for topic in ALL:
-        found = existing.get(topic.name)
-        if found is not None and len(found.partitions) != partitions:
-            raise TopicsMismatch(
-                f"topic {topic.name} has {len(found.partitions)} partitions, "
-                f"PARTITIONS says {partitions}"
-            )
+    while not _is_led(client, partitions):
+        time.sleep(0.1)
+
+
+def _is_led(client: AdminClient, partitions: int) -> bool:
+    """Whether every partition has a leader, which takes a moment after it is made."""
+    topics = client.list_topics(timeout=10).topics
+    return all(
+        topic.name in topics
+        and len(topics[topic.name].partitions) == partitions
+        and all(p.leader >= 0 for p in topics[topic.name].partitions.values())
+        for topic in ALL
+    )
