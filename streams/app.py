@@ -26,7 +26,6 @@ log = structlog.get_logger(__name__)
 EXIT_NOT_QUIET = 71
 EXIT_NOT_CO_PARTITIONED = 79
 EXIT_SETTING = 2
-LEAVE_SECONDS_MAX = 5.0
 
 
 class WorkerApp(Application):
@@ -135,18 +134,6 @@ class WorkerApp(Application):
         except TimeoutError:
             log.critical("lanes_did_not_end")
             os._exit(EXIT_NOT_QUIET)
-
-    async def leave(self) -> None:
-        """Leave the group in good order and end the process. Faust's own way crashes where a
-        rebalance runs, and the group then waits for the session to end."""
-        try:
-            await self.quiesce()
-            await asyncio.wait_for(self.consumer.commit(), LEAVE_SECONDS_MAX)
-            thread = self.consumer._thread
-            await asyncio.wait_for(thread.call_thread(thread._consumer.stop), LEAVE_SECONDS_MAX)
-        except Exception as error:  # noqa: BLE001 - it ends here, said goodbye or not
-            log.warning("left_without_goodbye", error=repr(error))
-        os._exit(0)
 
 
 def create_app(settings: WorkerSettings) -> WorkerApp:

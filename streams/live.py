@@ -57,24 +57,25 @@ def _lane_of(app: WorkerApp, partition: int) -> Lane:
     return pump.lane
 
 
+def _require_kept(app: WorkerApp, lane: Lane) -> None:
+    """What was read in the meantime may be said only if the partition was ours all the time."""
+    if _lane_of(app, lane.partition) is not lane:
+        raise Refusal(503, "rebalancing", "the partition moved")
+
+
 def _answer(app: WorkerApp, portfolio_id: str, read: Any, *ids: str) -> Response:
     """What `read` finds in a snapshot, if the partition was ours before and after."""
     partition = partition_of(portfolio_id, app.settings.partitions)
     lane = _lane_of(app, partition)
     try:
         body = read(lane.table.snapshot(), partition, portfolio_id, *ids)
-    except Refusal:
-        _lane_of(app, partition)
-        raise
     except Exception as error:
         if is_corruption(error):
             lane.end(error)
         # A rebalance closes the table before a reader; anything else is ours to answer for.
-        if _lane_of(app, partition) is lane:
-            raise
-        raise Refusal(503, "rebalancing", "the partition moved") from error
-    if _lane_of(app, partition) is not lane:
-        raise Refusal(503, "rebalancing", "the partition moved")
+        _require_kept(app, lane)
+        raise
+    _require_kept(app, lane)
     return Response(body, media_type="application/json")
 
 

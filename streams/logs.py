@@ -35,9 +35,15 @@ def configure(level: str, log_format: str | None) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )
+    handler.addFilter(_is_of_our_services)
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
     # Faust and its client tell at INFO what only their own developers read.
     for name in ("faust", "mode", "aiokafka", "kafka", "uvicorn", "httpx"):
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level)))
+
+
+def _is_of_our_services(record: logging.LogRecord) -> bool:
+    """Faust announces each of its services by the name of our module: noise below WARNING."""
+    return record.levelno >= logging.WARNING or not str(record.msg).startswith("[^")

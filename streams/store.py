@@ -8,13 +8,11 @@ progress: exactly once, and an emptied database refills by itself.
 import asyncio
 import math
 import os
-import signal
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NoReturn, cast
 
-import faust
 import mode
 import psycopg2
 import structlog
@@ -23,6 +21,7 @@ from faust.types.tuples import TP
 
 from streams import database, metrics, rows, standing
 from streams.doors import open_door
+from streams.process import run_process
 from streams.recovery import Application, application_options
 from streams.settings import StoreSettings
 from streams.topics import TopicsMismatch, create_topics
@@ -96,16 +95,6 @@ class StoreApp(Application):
         except TimeoutError:
             log.critical("writer_did_not_end")
             os._exit(EXIT_NOT_QUIET)
-
-    async def leave(self) -> None:
-        """Leave the group in good order and end the process."""
-        try:
-            await self.quiesce()
-            thread = self.consumer._thread
-            await asyncio.wait_for(thread.call_thread(thread._consumer.stop), 5)
-        except Exception as error:  # noqa: BLE001 - it ends here, said goodbye or not
-            log.warning("left_without_goodbye", error=repr(error))
-        os._exit(0)
 
     # -- writing
 
@@ -243,18 +232,6 @@ def _by_name(offsets: dict[TP, int]) -> dict[tuple[str, int], int]:
     return {(tp.topic, tp.partition): offset for tp, offset in offsets.items()}
 
 
-class _Worker(faust.Worker):
-    """Faust's process wrapper with our way of leaving."""
-
-    def install_signal_handlers(self) -> None:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._leave)
-
-    def _leave(self) -> None:
-        self._leaving = asyncio.ensure_future(self.app.leave())
-
-
 def create_app(settings: StoreSettings) -> StoreApp:
     """The Faust app with its agent; nothing runs yet."""
     app = StoreApp(settings)
@@ -292,11 +269,4 @@ def run(settings: StoreSettings) -> NoReturn:
     if settings.http_port is not None:
         door = standing.create_api(settings.kafka_bootstrap, app.standing, app.progress)
         open_door(door, settings.http_host, settings.http_port)
-    _Worker(
-        app,
-        quiet=True,
-        loglevel="warn",
-        redirect_stdouts=False,
-        override_logging=False,
-    ).execute_from_commandline()
-    raise AssertionError("the process ends by leaving")
+    run_process(app)

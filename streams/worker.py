@@ -1,37 +1,23 @@
 """The worker process: the app, its HTTP, its watchdog, and its ways of ending."""
 
-import asyncio
 import gc
 import os
-import signal
 import threading
 import time
 from typing import NoReturn
 
-import faust
 import structlog
 import uvloop
 
 from streams import live
 from streams.app import EXIT_SETTING, WorkerApp, create_app
+from streams.process import run_process
 from streams.settings import WorkerSettings
 from streams.topics import TopicsMismatch, create_topics
 from streams.transport import BatchConsumer
 
 log = structlog.get_logger(__name__)
 EXIT_FROZEN = 75
-
-
-class _Worker(faust.Worker):
-    """Faust's process wrapper with our way of leaving."""
-
-    def install_signal_handlers(self) -> None:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._leave)
-
-    def _leave(self) -> None:
-        self._leaving = asyncio.ensure_future(self.app.leave())
 
 
 def _watch(app: WorkerApp) -> None:
@@ -65,7 +51,4 @@ def run(settings: WorkerSettings) -> NoReturn:
     gc.collect()
     gc.freeze()
     gc.set_threshold(500_000, 20, 1000)
-    _Worker(
-        app, quiet=True, loglevel="warn", redirect_stdouts=False, override_logging=False
-    ).execute_from_commandline()
-    raise AssertionError("the process ends by leaving")
+    run_process(app)
