@@ -1,0 +1,171 @@
+import asyncio
+import threading
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from streams import pump as pump_module
+from streams.pump import QUEUE_BATCHES, RECORDS_MAX, Pump
+
+SECONDS_MAX = 20
+
+
+class Lane:
+    """Notes what it is given; `gate` holds it up."""
+
+    partition = 0
+
+    def __init__(self) -> None:
+        self.handled: list[list[Any]] = []
+        self.has_work = False
+        self.touched = 0
+        self.closed = False
+        self.gate = threading.Event()
+        self.gate.set()
+        self.began = threading.Event()
+
+    def handle(self, batches: list[Any]) -> None:
+        self.began.set()
+        assert self.gate.wait(SECONDS_MAX)
+        self.handled.append(batches)
+        if not batches:
+            self.has_work = False
+
+    def touch(self) -> None:
+        self.touched += 1
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class Event:
+    """A batch of some records on its way through Faust."""
+
+    def __init__(self, name: str, records: int = 1, epoch: int = 1) -> None:
+        self.value = [name] * records
+        self.message = SimpleNamespace(name=name, epoch=epoch)
+        self.acked = False
+
+    def ack(self) -> None:
+        self.acked = True
+
+
+def pump_over(lane: Any) -> Pump:  # noqa: ANN401 - a stand-in for a lane
+    return Pump(lane, lambda message: bool(message.epoch == 1))
+
+
+async def until(condition: Any) -> None:  # noqa: ANN401
+    async with asyncio.timeout(SECONDS_MAX):
+        while not condition():  # noqa: ASYNC110 - of a lane in another thread
+            await asyncio.sleep(0.005)
+
+
+def names(lane: Lane) -> list[list[str]]:
+    return [[message.name for message in batches] for batches in lane.handled]
+
+
+def test_what_waits_is_worked_off_together_up_to_a_bound_and_acked_behind_it() -> None:
+    async def main() -> None:
+        lane, half = Lane(), RECORDS_MAX // 2
+        lane.gate.clear()
+        pump = pump_over(lane)
+        events = [Event("a"), *(Event(name, half) for name in "bcd")]
+        for event in events:
+            await pump.put(event)
+            await until(lane.began.is_set)
+        assert not events[0].acked
+        lane.gate.set()
+        await until(lambda: len(lane.handled) == 3)
+        assert names(lane) == [["a"], ["b", "c"], ["d"]]
+        await until(lambda: all(event.acked for event in events))
+        pump.close()
+        assert lane.closed
+
+    asyncio.run(main())
+
+
+def test_batches_fetched_before_a_rebalance_are_neither_worked_off_nor_acked() -> None:
+    async def main() -> None:
+        lane = Lane()
+        pump = pump_over(lane)
+        old, new = Event("old", epoch=0), Event("new")
+        for event in (old, new):
+            await pump.put(event)
+        await until(lambda: new.acked)
+        assert names(lane) == [["new"]]
+        assert not old.acked
+        pump.close()
+
+    asyncio.run(main())
+
+
+def test_a_re_booking_goes_on_though_no_batch_comes() -> None:
+    async def main() -> None:
+        lane = Lane()
+        lane.has_work = True
+        pump = pump_over(lane)
+        await until(lambda: not lane.has_work)
+        assert lane.handled == [[]]
+        pump.close()
+
+    asyncio.run(main())
+
+
+def test_stopping_lets_the_running_batch_end_and_begins_no_other() -> None:
+    async def main() -> None:
+        lane = Lane()
+        lane.gate.clear()
+        pump = pump_over(lane)
+        await pump.put(Event("running"))
+        await until(lane.began.is_set)
+        waiting = Event("waiting")
+        await pump.put(waiting)
+        pump.stop()
+        assert not pump.idle.is_set()
+        lane.gate.set()
+        await asyncio.wait_for(pump.idle.wait(), SECONDS_MAX)
+        await asyncio.sleep(0.05)
+        pump.close()
+        assert names(lane) == [["running"]]
+        assert not waiting.acked
+
+    asyncio.run(main())
+
+
+def test_whoever_waits_before_a_full_queue_is_freed_when_the_pump_stops() -> None:
+    """It is the agent of all partitions: while it waits, nothing is booked in any."""
+
+    async def main() -> None:
+        lane = Lane()
+        lane.gate.clear()
+        pump = pump_over(lane)
+
+        async def agent() -> str:
+            for _ in range(3 * QUEUE_BATCHES):
+                await pump.put(Event("batch", RECORDS_MAX))
+            return "free"
+
+        task = asyncio.create_task(agent())
+        await until(lane.began.is_set)
+        await asyncio.sleep(0.05)
+        assert not task.done()
+        pump.stop()
+        lane.gate.set()
+        assert await asyncio.wait_for(task, SECONDS_MAX) == "free"
+        pump.close()
+
+    asyncio.run(main())
+
+
+def test_a_lane_without_events_is_looked_after(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        monkeypatch.setattr(pump_module, "IDLE_SECONDS", 0.01)
+        monkeypatch.setattr(pump_module, "TOUCH_SECONDS", 0.05)
+        lane = Lane()
+        pump = pump_over(lane)
+        await until(lambda: lane.touched >= 2)
+        pump.close()
+        assert lane.handled == []
+
+    asyncio.run(main())
