@@ -70,7 +70,7 @@ class Log(Protocol):
 
 class Lane:
     """The books of one partition while this process owns it. `handle` runs in one thread at a
-    time; `progress` is replaced, never changed, so any thread may read it."""
+    time; `progress` is replaced, never changed, so any thread may read it, and `unsettled`."""
 
     def __init__(
         self,
@@ -95,6 +95,9 @@ class Lane:
             default_method=default_method,
             lots_max=lots_max,
         )
+        # Holdings and portfolios whose re-booking is not finished. As of `progress`, and set before
+        # it: in the middle of a batch the journal holds one that has its turn for settled.
+        self.unsettled = self._count_unsettled()
         self._step_seconds = REBOOKING_SECONDS / STEPS_MAX  # of an entry re-booked, as measured
         metrics.CACHED_LOTS.labels(partition).set_function(lambda: self._step.journal.cached_lots)
         metrics.UNSETTLED.labels(partition).set_function(lambda: self.unsettled)
@@ -104,9 +107,7 @@ class Lane:
         """Whether a re-booking waits, so that `handle` is worth calling without a batch."""
         return self._step.has_work
 
-    @property
-    def unsettled(self) -> int:
-        """Holdings and portfolios whose re-booking is not finished."""
+    def _count_unsettled(self) -> int:
         return len(self._step.journal.unsettled) + len(self._step.journal.walks)
 
     def handle(self, batches: Sequence[Batch]) -> None:
@@ -143,6 +144,7 @@ class Lane:
         committed = time.perf_counter()
         self.table.write(_state_records(outcome, encoded, written))
         stored = time.perf_counter()
+        self.unsettled = self._count_unsettled()
         self.progress = progress
         if ledger.steps_taken >= STEPS_MIN:
             # Half old, half new: a pause of the machine is not the pace of the work.

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from calculator import ReliefMethod
+from calculator import Entry, Holding, ReliefMethod
 from streams import lane as lane_module
 from streams import state
 from streams.lane import (
@@ -212,6 +212,27 @@ def test_a_long_re_booking_takes_several_batches_and_lets_records_in_between(
     assert log.commits == 3
     work_off(log.logs, lane)
     assert log.commits > 6
+    assert lane.unsettled == 0
+
+
+def test_a_re_booking_counts_as_unfinished_also_while_it_has_its_turn(
+    table: Table, log: MemoryLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lane_module, "STEPS_MAX", 60)
+    lane = lane_over(table, log)
+    late = buy("LATE", transaction_date="2020-01-01")
+    lane.handle([batch(purchases(300))])
+    lane.handle([batch([Message(300, b"", late)])])
+    ledger = lane._step.ledger
+    settle, seen = ledger._settle_holding, []
+
+    def spy(holding: Holding, in_order: list[Entry]) -> None:
+        seen.append(lane.unsettled)
+        settle(holding, in_order)
+
+    monkeypatch.setattr(ledger, "_settle_holding", spy)
+    work_off(log.logs, lane)
+    assert set(seen) == {1}
     assert lane.unsettled == 0
 
 
