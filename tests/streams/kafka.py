@@ -7,10 +7,8 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from wire.topics import Topic
 
 
-def messages(
-    bootstrap: str, topic: Topic, partition: int, *, isolation: str = "read_committed"
-) -> list[Any]:
-    consumer = Consumer(
+def _consumer(bootstrap: str, isolation: str) -> Consumer:
+    return Consumer(
         {
             "bootstrap.servers": bootstrap,
             "group.id": "test-reader",
@@ -20,7 +18,16 @@ def messages(
             "fetch.wait.max.ms": 20,
         }
     )
-    consumer.assign([TopicPartition(topic.name, partition, 0)])
+
+
+def messages(
+    bootstrap: str, topic: Topic, partition: int, *, isolation: str = "read_committed"
+) -> list[Any]:
+    """All that it holds."""
+    consumer = _consumer(bootstrap, isolation)
+    # Asked first, because the client finds the partition sooner than by assigning it.
+    low, _ = consumer.get_watermark_offsets(TopicPartition(topic.name, partition), timeout=10)
+    consumer.assign([TopicPartition(topic.name, partition, low)])
     found: list[Any] = []
     while True:
         for message in consumer.consume(10_000, 0.05):
@@ -32,3 +39,11 @@ def messages(
                 return found
             else:
                 raise KafkaException(error)
+
+
+def end_of(bootstrap: str, topic: Topic, partition: int) -> int:
+    """The offset that the next record gets."""
+    consumer = _consumer(bootstrap, "read_uncommitted")
+    _, end = consumer.get_watermark_offsets(TopicPartition(topic.name, partition), timeout=10)
+    consumer.close()
+    return int(end)

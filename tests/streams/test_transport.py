@@ -1,0 +1,254 @@
+import asyncio
+import time
+import uuid
+from collections.abc import Callable, Coroutine, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from aiokafka import AIOKafkaConsumer
+from confluent_kafka import Producer
+from confluent_kafka import TopicPartition as Place
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
+from faust.types.tuples import TP
+
+from cli.servers import Connections
+from streams import transport
+from streams.transport import Heartbeat, Positions
+
+SECONDS_MAX = 30
+
+
+class Hole(Exception):
+    """What would have ended the process."""
+
+
+@pytest.fixture(autouse=True)
+def holes(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(why: str) -> None:
+        raise Hole(why)
+
+    monkeypatch.setattr(transport, "stop_on_hole", stop)
+
+
+class Log:
+    """A partition of its own, and the ways in which it can be written."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self.bootstrap = bootstrap
+        self.tp = TP(f"transport-{uuid.uuid4().hex}", 0)
+        self.admin = AdminClient({"bootstrap.servers": bootstrap})
+        [created] = self.admin.create_topics([NewTopic(self.tp.topic, 1, 1)]).values()
+        created.result()
+
+    def plain(self, *values: str) -> None:
+        self._write(Producer({"bootstrap.servers": self.bootstrap}), values)
+
+    def transaction(self, *values: str, commit: bool) -> None:
+        identity = uuid.uuid4().hex
+        producer = Producer({"bootstrap.servers": self.bootstrap, "transactional.id": identity})
+        producer.init_transactions(10)
+        producer.begin_transaction()
+        self._write(producer, values)
+        (producer.commit_transaction if commit else producer.abort_transaction)(10)
+
+    def _write(self, producer: Producer, values: tuple[str, ...]) -> None:
+        for value in values:
+            producer.produce(self.tp.topic, value, partition=0)
+        assert producer.flush(10) == 0
+
+    def delete_below(self, offset: int) -> None:
+        place = Place(self.tp.topic, 0, offset)
+        [deleted] = self.admin.delete_records([place]).values()
+        deleted.result()
+
+
+@pytest.fixture
+def log(servers: Connections) -> Log:
+    return Log(servers.kafka_bootstrap)
+
+
+class Reader:
+    """The client's consumer with the positions that the transport takes inside it."""
+
+    def __init__(self, log: Log) -> None:
+        self.tp = log.tp
+        self.consumer = AIOKafkaConsumer(
+            bootstrap_servers=log.bootstrap, isolation_level="read_committed",
+            enable_auto_commit=False, auto_offset_reset="earliest", fetch_max_wait_ms=50,
+        )  # fmt: skip
+
+    async def __aenter__(self) -> "Reader":
+        self.consumer.assign([self.tp])
+        await self.consumer.start()
+        self.seek(0)
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.consumer.stop()
+
+    def seek(self, offset: int) -> None:
+        Positions.at[self.tp] = (offset, offset)
+        self.consumer.seek(self.tp, offset)
+
+    async def span(self) -> transport._Span:
+        """The records of the next fetch that brings any."""
+        async with asyncio.timeout(SECONDS_MAX):
+            while not (found := await self.consumer.getmany(timeout_ms=50)):
+                pass
+        records: transport._Span = found[self.tp]
+        return records
+
+    async def stand_at(self, position: int) -> None:
+        """Fetch until the consumer stands there, whatever it passes."""
+        async with asyncio.timeout(SECONDS_MAX):
+            while Positions.at[self.tp][1] < position:
+                assert not await self.consumer.getmany(timeout_ms=50)
+
+
+def reading(log: Log, main: Callable[[Reader], Coroutine[Any, Any, None]]) -> None:
+    async def run() -> None:
+        async with Reader(log) as reader:
+            await main(reader)
+
+    asyncio.run(run())
+
+
+def told(span: transport._Span) -> tuple[list[str], int, int]:
+    return [record.value.decode() for record in span], span.before, span.after
+
+
+def test_spans_follow_each_other_without_a_gap_over_markers_and_aborted_records(log: Log) -> None:
+    async def main(reader: Reader) -> None:
+        log.plain("a", "b")
+        assert told(await reader.span()) == (["a", "b"], 0, 2)
+        log.transaction("x", "y", commit=False)  # 2, 3 and the marker 4
+        await reader.stand_at(5)
+        assert Positions.at[log.tp] == (2, 5)
+        log.transaction("c", commit=True)  # 5 and the marker 6
+        span = await reader.span()
+        assert told(span)[:2] == (["c"], 2)
+        assert span.after in (6, 7)  # with the marker, or without it
+        await reader.stand_at(7)
+        log.plain("d")
+        assert told(await reader.span()) == (["d"], span.after, 8)
+        assert Positions.at[log.tp] == (8, 8)
+
+    reading(log, main)
+    assert Positions.at[log.tp] == (8, 8)
+
+
+def test_a_seek_of_our_own_moves_both_positions(log: Log) -> None:
+    async def main(reader: Reader) -> None:
+        log.plain("a", "b", "c")
+        await reader.span()
+        reader.seek(1)
+        assert told(await reader.span()) == (["b", "c"], 1, 3)
+
+    reading(log, main)
+    assert Positions.at[log.tp] == (3, 3)
+
+
+def test_a_seek_of_somebody_else_is_noticed(log: Log) -> None:
+    async def main(reader: Reader) -> None:
+        log.plain("a", "b", "c")
+        await reader.span()
+        reader.consumer.seek(log.tp, 1)
+        with pytest.raises(Hole, match="moved by itself from 3 to 1"):
+            await reader.span()
+
+    reading(log, main)
+    assert Positions.at[log.tp] == (3, 3)
+
+
+def test_a_log_that_begins_behind_the_position_is_noticed(log: Log) -> None:
+    async def main(reader: Reader) -> None:
+        log.plain("a", "b", "c")
+        await reader.span()
+        log.plain("d", "e", "f", "g")
+        log.delete_below(5)
+        reader.seek(3)
+        with pytest.raises(Hole, match="moved by itself from 3 to 5"):
+            await reader.span()
+
+    reading(log, main)
+    assert Positions.at[log.tp] == (3, 3)
+
+
+def test_a_log_that_begins_at_the_position_has_no_hole(log: Log) -> None:
+    async def main(reader: Reader) -> None:
+        log.plain("a", "b", "c", "d")
+        log.delete_below(3)
+        reader.seek(3)
+        assert told(await reader.span()) == (["d"], 3, 4)
+
+    reading(log, main)
+    assert Positions.at[log.tp] == (4, 4)
+
+
+# -- the middle of a log
+
+
+class EmptyBatch:
+    """A record batch, all of whose records were compacted away."""
+
+    producer_id = None
+    is_control_batch = False
+
+    def __init__(self, base_offset: int, next_offset: int) -> None:
+        self.base_offset, self.next_offset = base_offset, next_offset
+
+    def __iter__(self) -> Iterator[object]:
+        return iter(())
+
+
+def records_of(topic: str, *spans: tuple[int, int]) -> transport._StrictRecords:
+    """Fetched record batches of (first offset, offset behind) each, read from offset 0."""
+    batches = [EmptyBatch(*span) for span in spans]
+    source = SimpleNamespace(has_next=lambda: bool(batches), next_batch=lambda: batches.pop(0))
+    return transport._StrictRecords(
+        TP(topic, 0), source, [], 0, None, None, False, "read_committed"
+    )
+
+
+def test_a_record_batch_that_is_missing_in_the_middle_is_noticed() -> None:
+    records = records_of("raw", (0, 3), (3, 5), (6, 8))
+    with pytest.raises(Hole, match="after 5 comes 6"):
+        list(records)
+    assert records.next_fetch_offset == 5
+
+
+@pytest.mark.parametrize("batches", [[(0, 3), (3, 5)], [(0, 9)], []])
+def test_a_log_without_a_hole_is_read_to_its_end(batches: list[tuple[int, int]]) -> None:
+    records = records_of("raw", *batches)
+    assert list(records) == []
+    assert records.next_fetch_offset == (batches[-1][1] if batches else 0)
+
+
+def test_a_compacted_log_may_have_holes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Positions, "compacted", {"compact"})
+    records = records_of("compact", (0, 3), (6, 8))
+    assert list(records) == []
+    assert records.next_fetch_offset == 8
+
+
+# -- heartbeats
+
+
+@pytest.mark.parametrize("confirmed", [True, False])
+def test_a_heartbeat_counts_from_when_it_was_sent_and_only_if_it_was_confirmed(
+    monkeypatch: pytest.MonkeyPatch, confirmed: bool
+) -> None:
+    async def slow(self: object) -> bool:
+        await asyncio.sleep(0.2)
+        return confirmed
+
+    coordinator = transport._HeartbeatingCoordinator
+    monkeypatch.setattr(coordinator.__mro__[1], "_do_heartbeat", slow)
+    monkeypatch.setattr(Heartbeat, "confirmed_at", 0.0)
+    before = time.monotonic()
+    asyncio.run(coordinator._do_heartbeat(coordinator.__new__(coordinator)))
+    if confirmed:
+        assert before <= Heartbeat.confirmed_at < before + 0.1
+    else:
+        assert not Heartbeat.confirmed_at
