@@ -11,7 +11,7 @@ from tests.system.log import send
 from tests.system.system import System
 
 BIG = "BIG"
-TRADES, PER_SECOND = 15_000, 300
+TRADES, PER_SECOND = 40_000, 300
 TRADES_LONG, PER_SECOND_LONG = 200_000, 1_000
 SECURITIES = 20
 WAIT_SECONDS_MAX = 2.0
@@ -106,7 +106,7 @@ def test_a_changed_method_of_a_large_portfolio_keeps_nobody_else_waiting(
         answers.append(answer)
         if answer.status_code == 200 and answer.json()["cost_basis_method"] == "HIFO":
             break
-        time.sleep(0.02)
+        time.sleep(0.005)
     traffic.end()
     system.wait_settled(120)
     refusals = [answer for answer in answers if answer.status_code == 503]
