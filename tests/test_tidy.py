@@ -34,7 +34,6 @@ LONG = {
         "tests/streams/test_database.py",
         "test_every_field_of_a_result_is_stored_as_it_was_written",
     ): "names every column once",
-    ("tests/streams/test_live.py", ""): "cases of the answers of one worker",
     ("tests/streams/test_rows.py", "test_what_the_worker_writes_can_be_read"): "names every field",
 }
 # Tests that cannot run everywhere, by file, and why.
