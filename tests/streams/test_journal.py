@@ -64,7 +64,7 @@ class Twins:
         self.table = table
         self.memory = MemoryJournal()
         self.state = StateJournal(table, lots_max=2)
-        self.changed: list[Entry] = []
+        self.changed: dict[str, Entry] = {}  # by identity: of two results the last
         self.removed = False  # a holding, in this batch
         self.as_of = 0
 
@@ -99,8 +99,9 @@ class Twins:
         entry = Entry(content, SOURCE)
         self.memory.put_entry(entry)
         self.state.put_entry(entry)
+        self.changed.pop(content.transaction_id, None)
         if is_cancelled:  # others wait for their result
-            self.changed.append(entry)
+            self.changed[content.transaction_id] = entry
 
     def put_holding(self, ids: tuple[str, str], journalled: int, is_settled: bool) -> None:
         for journal, holding in self.both(ids):
@@ -127,10 +128,9 @@ class Twins:
     def write(self) -> None:
         self.as_of += 1
         with localcontext(EXACT):
-            newest = {e.content.transaction_id: e for e in self.changed}
-            changes = self.state.collect(list(newest.values()), self.as_of)
+            changes = self.state.collect(list(self.changed.values()), self.as_of)
         self.table.write([*changes.changelog, *changes.local])
-        self.changed, self.removed = [], False
+        self.changed, self.removed = {}, False
 
     def reload(self) -> None:
         self.write()

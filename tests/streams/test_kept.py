@@ -1,7 +1,6 @@
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from decimal import Decimal, localcontext
 from itertools import pairwise
-from pathlib import Path
 from random import Random
 
 import pytest
@@ -9,19 +8,12 @@ import pytest
 from calculator import EXACT, Holding, Lot, MemoryJournal, ReliefMethod
 from streams import state
 from streams.kept import HoldingCache, KeptHolding
-from streams.tables import Table, Tables
+from streams.tables import Table
 from tests.calculator.trading import METHODS, Event, on, one_by_one, terms, trade
 from tests.streams.books import Books, pages_in
 
 LOTS = 400
 BY_LOT = [method for method in METHODS if not method.pools]
-
-
-@pytest.fixture
-def table(tmp_path: Path) -> Iterator[Table]:
-    table = Tables(tmp_path).open(0)
-    yield table
-    table.close()
 
 
 def purchases(count: int = LOTS, first: int = 0) -> list[Event]:

@@ -1,7 +1,6 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -38,13 +37,6 @@ SECONDS_MAX = 60
 
 class Ended(BaseException):
     """What a process would have ended with."""
-
-
-@pytest.fixture
-def table(tmp_path: Path) -> Iterator[Table]:
-    table = Tables(tmp_path).open(0)
-    yield table
-    table.close()
 
 
 @pytest.fixture

@@ -1,4 +1,3 @@
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,13 +11,6 @@ from tests.wire.events import BUY, text_of
 
 P = next(f"P{n}" for n in range(99) if partition_of(f"P{n}", PARTITIONS) == 0)
 ELSEWHERE = next(f"P{n}" for n in range(99) if partition_of(f"P{n}", PARTITIONS) == 1)
-
-
-@pytest.fixture
-def table(tmp_path: Path) -> Iterator[Table]:
-    table = Tables(tmp_path).open(0)
-    yield table
-    table.close()
 
 
 class Moved:

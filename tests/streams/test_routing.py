@@ -1,12 +1,11 @@
 import json
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
 from calculator import ReliefMethod, Source
 from streams.step import PART_BYTES_MAX, BookingStep, Headers, InputRecord, Outcome, OutputRecord
-from streams.tables import Table, Tables
+from streams.tables import Table
 from tests.streams.lanes import PARTITIONS
 from tests.wire.events import BUY, CANCEL, PORTFOLIO, text_of
 from wire.fields import Rule
@@ -16,13 +15,6 @@ from wire.topics import FORWARDED, PORTFOLIOS, RAW_TRANSACTIONS
 HOME = partition_of("P1", PARTITIONS)
 AWAY = (HOME + 1) % PARTITIONS
 Run = Callable[..., Outcome]
-
-
-@pytest.fixture
-def table(tmp_path: Path) -> Iterator[Table]:
-    table = Tables(tmp_path).open(0)
-    yield table
-    table.close()
 
 
 @pytest.fixture

@@ -1,0 +1,115 @@
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from streams import lane as lane_module
+from streams.lane import EXIT_LANE_FAILED
+from streams.tables import Table
+from tests.streams.asked import ELSEWHERE, P, Worker, assert_refused, paths
+
+
+@pytest.fixture
+def rebooking(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> Worker:
+    """S0 is being re-booked; S1, of the same portfolio, is settled."""
+    for n in range(40):
+        worker.trade(f"T{n}", "S0", transaction_date="2024-01-02")
+    worker.trade("OTHER", "S1")
+    worker.book()
+    monkeypatch.setattr(lane_module, "STEPS_MAX", 10)
+    worker.trade("LATE", "S0", transaction_date="2020-01-01")
+    worker.book_once()
+    return worker
+
+
+def test_nothing_is_said_of_a_holding_that_is_being_re_booked(rebooking: Worker) -> None:
+    for path in paths("S0"):
+        assert_refused(rebooking.get(path), 503, "rebooking")
+    assert_refused(rebooking.get(f"/portfolios/{P}/transactions/LATE"), 503, "rebooking")
+    rebooking.book()
+    assert rebooking.position("S0").json()["quantity"] == "410"
+
+
+def test_other_holdings_of_its_portfolio_are_shown_meanwhile(rebooking: Worker) -> None:
+    assert rebooking.position("S1").status_code == 200
+    assert rebooking.get(f"/portfolios/{P}/transactions/OTHER").status_code == 200
+
+
+def test_nothing_is_said_of_holdings_whose_new_terms_have_not_reached_them(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for n in range(40):
+        worker.trade(f"T{n}", f"S{n:02}")
+    worker.book()
+    monkeypatch.setattr(lane_module, "STEPS_MAX", 10)
+    worker.portfolio("LIFO")
+    worker.book_once()
+    assert_refused(worker.get(f"/portfolios/{P}/positions"), 503, "rebooking")
+    assert worker.position("S00").json()["cost_basis_method"] == "LIFO"
+    for path in paths("S39", "T39"):
+        assert_refused(worker.get(path), 503, "rebooking")
+    worker.book()
+    positions = worker.get(f"/portfolios/{P}/positions").json()["positions"]
+    assert [row["cost_basis_method"] for row in positions] == ["LIFO"] * 40
+
+
+def test_a_partition_of_somebody_else_is_not_answered_for(worker: Worker) -> None:
+    assert_refused(worker.get(f"/portfolios/{ELSEWHERE}/positions"), 503, "not-owner")
+    worker.served = frozenset()
+    worker.trade("T0")
+    worker.book()
+    for path in paths():
+        assert_refused(worker.get(path), 503, "not-owner")
+
+
+def test_who_may_have_lost_its_partitions_answers_nothing(worker: Worker) -> None:
+    worker.trade("T0")
+    worker.book()
+    worker.may_answer = False
+    for path in paths():
+        assert_refused(worker.get(path), 503, "rebalancing")
+
+
+@pytest.mark.parametrize("change", ["served", "lane", "closed"])
+def test_an_answer_that_a_rebalance_overtakes_is_not_given(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    worker.trade("T0")
+    worker.book()
+    snapshot = Table.snapshot
+
+    def overtaken(table: Table) -> object:
+        worker.served -= {0} if change == "served" else set()
+        worker.pumps = {0: SimpleNamespace(lane=None)} if change != "served" else worker.pumps
+        if change == "closed":
+            raise RuntimeError("the table is closed")
+        return snapshot(table)
+
+    monkeypatch.setattr(Table, "snapshot", overtaken)
+    for path in [*paths(), f"/portfolios/{P}/positions/NONE"]:
+        worker.served, worker.pumps = frozenset({0}), {0: SimpleNamespace(lane=worker.lane)}
+        assert worker.get(path).status_code == 503
+
+
+def test_a_state_that_a_question_finds_unreadable_ends_the_process(
+    tmp_path: Path, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    codes: list[int] = []
+
+    def end(code: int) -> None:
+        codes.append(code)
+        raise ConnectionAbortedError
+
+    monkeypatch.setattr(lane_module, "os", SimpleNamespace(_exit=end))
+
+    def unreadable(table: Table) -> object:
+        with table._condemned_if_corrupt():
+            raise OSError("Corruption: block checksum mismatch")
+
+    worker.trade("T0")
+    worker.book()
+    monkeypatch.setattr(Table, "snapshot", unreadable)
+    with pytest.raises(ConnectionAbortedError):
+        worker.position()
+    assert codes == [EXIT_LANE_FAILED]
+    assert (tmp_path / "partition-0" / "condemned").exists()
