@@ -11,7 +11,7 @@ from tests.system.log import send
 from tests.system.system import System
 
 BIG = "BIG"
-TRADES, PER_SECOND = 20_000, 300
+TRADES, PER_SECOND = 8_000, 200
 TRADES_LONG, PER_SECOND_LONG = 200_000, 1_000
 SECURITIES = 20
 WAIT_SECONDS_MAX = 2.0
