@@ -14,6 +14,7 @@ BIG = "BIG"
 TRADES, PER_SECOND = 8_000, 200
 TRADES_LONG, PER_SECOND_LONG = 200_000, 1_000
 SECURITIES = 20
+LAST = "S9"  # by name, and so the last to be booked anew
 WAIT_SECONDS_MAX = 2.0
 
 
@@ -84,7 +85,7 @@ class Traffic:
 
 
 def big_position(system: System) -> httpx.Response:
-    return httpx.get(f"{system.urls[0]}/portfolios/{BIG}/positions/S1", timeout=10)
+    return httpx.get(f"{system.urls[0]}/portfolios/{BIG}/positions/{LAST}", timeout=10)
 
 
 def test_a_changed_method_of_a_large_portfolio_keeps_nobody_else_waiting(
