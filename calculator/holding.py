@@ -18,9 +18,10 @@ class Holding:
     """Mutable on purpose: a ledger folds thousands of entries into one.
 
     Amounts without `_local` are in the base currency, those with it in the trade currency.
-    Two cursors say how far the lots agree with the journal. Entries at or above `booked_below`
-    are not in the lots (None: all are). Entries at or above `rebook_from` that are in the lots
-    must be taken back and booked anew (None: none must).
+    Cursors say how far the lots agree with the journal. Entries at or above `booked_below` are
+    not in the lots (None: all are). Entries at or above `rebook_from` that are in the lots must be
+    taken back and booked anew (None: none must). While the newest booked entry is not known, it
+    lies below `last_booked_below`, and `last_transaction_date` is None.
     """
 
     __slots__ = (
@@ -33,8 +34,8 @@ class Holding:
         "increases",
         "journalled",
         "last",
+        "last_booked_below",
         "last_transaction_date",
-        "last_transaction_date_is_known",
         "lots",
         "method",
         "portfolio_id",
@@ -70,7 +71,7 @@ class Holding:
         self.increases = 0  # of these, the increases
         self.first_transaction_date: datetime | None = None
         self.last_transaction_date: datetime | None = None
-        self.last_transaction_date_is_known = True
+        self.last_booked_below: Order | None = None
         self.lots = OpenLots(method)
         self.rebook_from: Order | None = None
         self.booked_below: Order | None = LOWEST if self.journalled else None
@@ -96,7 +97,7 @@ class Holding:
         if self.first_transaction_date is None:
             self.first_transaction_date = transaction.transaction_date
         self.last_transaction_date = transaction.transaction_date
-        self.last_transaction_date_is_known = True
+        self.last_booked_below = None
         if kind is Kind.INCREASE:
             assert booked.lot is not None
             self.lots.put(booked.lot)
@@ -133,9 +134,10 @@ class Holding:
         """
         kind = transaction.transaction_type.kind
         self.booked -= 1
-        self.last_transaction_date_is_known = self.booked == 0
+        self.last_transaction_date = None
+        self.last_booked_below = transaction.order if self.booked else None
         if self.booked == 0:
-            self.first_transaction_date = self.last_transaction_date = None
+            self.first_transaction_date = None
         if kind is Kind.INCREASE:
             self._take_back_lot(transaction, booked)
             self.increases -= 1

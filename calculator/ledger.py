@@ -197,7 +197,10 @@ class Ledger:
                 for security_id in securities:
                     self._steps -= 1
                     holding = self._holding(portfolio_id, security_id)
-                    if not holding.is_settled:
+                    # One whose last entry was withdrawn is settled by starting anew, and has
+                    # lots on disk until it is put.
+                    was_settled = (portfolio_id, security_id) not in self.journal.unsettled
+                    if not (holding.is_settled and was_settled):
                         self._settle_holding(holding, [])
                 after = securities[-1]
                 self.journal.put_walk(portfolio_id, after)
@@ -224,7 +227,10 @@ class Ledger:
                 self._book(holding, self._entry_at(holding, order))
                 holding.booked_below = _after(order)
             if not orders:
-                self._end_rebooking(holding)
+                if self._find_last_booked(holding, end):
+                    holding.booked_below = None
+                    newest = self.journal.orders_below(holding, None, 1)
+                    holding.last = newest[0] if newest else None
                 return
 
     def _take_back(self, holding: Holding, end: int) -> bool:
@@ -270,17 +276,20 @@ class Ledger:
         assert isinstance(opening.content, Transaction)
         return rounded(opening.outcome.net_cost / units(opening.content))
 
-    def _end_rebooking(self, holding: Holding) -> None:
-        holding.booked_below = None
-        newest = self.journal.orders_below(holding, None, 1)
-        holding.last = newest[0] if newest else None
-        end: Order | None = None
-        while not holding.last_transaction_date_is_known:
-            # Only where a re-booking ended without a booked entry: look for one before it.
-            end = self.journal.orders_below(holding, end, 1)[0]
-            if isinstance(self._entry_at(holding, end).outcome, Booked):
-                holding.last_transaction_date = end[0]
-                holding.last_transaction_date_is_known = True
+    def _find_last_booked(self, holding: Holding, end: int) -> bool:
+        """Look for the newest booked entry where the re-booking ended without one, below all that
+        was taken back; say whether it is known. Behind it may lie any number of refused ones."""
+        look_up = 8
+        while holding.last_booked_below is not None and self._steps > end:
+            look_up = min(2 * look_up, STEPS_PER_TURN, self._steps - end)
+            for order in self.journal.orders_below(holding, holding.last_booked_below, look_up):
+                self._steps -= 1
+                holding.last_booked_below = order
+                if isinstance(self._entry_at(holding, order).outcome, Booked):
+                    holding.last_transaction_date = order[0]
+                    holding.last_booked_below = None
+                    break
+        return holding.last_booked_below is None
 
     def _entry_at(self, holding: Holding, order: Order) -> Entry:
         entry = self.journal.entry(holding.portfolio_id, order[2])

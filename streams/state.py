@@ -24,7 +24,7 @@ import msgspec
 from calculator import Holding, Lot, OpenLots, Order, Portfolio, ReliefMethod
 from wire.topics import CHANGELOG
 
-LAYOUT = 1
+LAYOUT = 2
 PROGRESS = b"!"
 CHANGELOG_READ = b"!changelog"  # local: offset of the last changelog record in the state
 RESULTS_READ = b"!results"  # local: the same of the results topic
@@ -121,6 +121,7 @@ class _HoldingRecord(msgspec.Struct, array_like=True):
     last: Order | None
     rebook_from: Order | None
     booked_below: Order | None
+    last_booked_below: Order | None
     pages_end: int  # pages are numbered from 0; those that are empty do not exist
     lots: list[msgspec.Raw]
 
@@ -179,6 +180,7 @@ def encode_holding(holding: Holding, as_of: int, pages_end: int, inline: list[Lo
             holding.last,
             holding.rebook_from,
             holding.booked_below,
+            holding.last_booked_below,
             pages_end,
             [encoded_lot(lot) for lot in inline],
         )
@@ -207,9 +209,7 @@ def decode_holding(portfolio_id: str, security_id: str, value: bytes) -> StoredH
     holding.increases = record.increases
     holding.first_transaction_date = record.first_transaction_date
     holding.last_transaction_date = record.last_transaction_date
-    holding.last_transaction_date_is_known = (
-        record.booked == 0 or record.last_transaction_date is not None
-    )
+    holding.last_booked_below = record.last_booked_below
     holding.last = record.last
     holding.rebook_from, holding.booked_below = record.rebook_from, record.booked_below
     inline = [decoded_lot(lot) for lot in record.lots]

@@ -217,3 +217,15 @@ def test_outcomes_stand_as_published_until_they_are_booked_anew() -> None:
     assert len(published) == len(set(published))
     assert published[0] == "LATE"
     assert all(name.startswith("SELL") for name in published[1:])
+
+
+def test_the_last_booked_entry_is_looked_for_in_slices_too() -> None:
+    refused = [trade(f"R{day:03}", "SELL", day, 99, 1) for day in range(2, 302)]
+    events: list[Event] = [trade("A", "BUY", 1, 1, 1), *refused, trade("B", "BUY", 400, 1, 1)]
+    ledger = settled(*events)
+    take(ledger, cancel("B"))
+    ledger.settle(10)
+    assert ledger.steps_taken == 10
+    assert not holding_of(ledger).is_settled
+    assert finish(ledger, 10) == 30
+    assert everything(ledger) == everything(settled(*events, cancel("B")))

@@ -1,6 +1,6 @@
 """Say whether a ledger shows what the naive fold wrote."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -17,6 +17,8 @@ from calculator import (
 )
 from calculator import Portfolio as PortfolioRecord
 from tests.laws.naive import NaiveHolding, naive_books
+
+Ids = tuple[str, str]
 
 
 def result_shown(entry: Entry) -> tuple[Any, ...]:
@@ -97,11 +99,21 @@ def holding_written(naive: NaiveHolding) -> dict[str, Any]:
 def assert_shows_the_naive_books(
     ledger: Ledger, events: Iterable[Transaction | Cancellation | PortfolioRecord]
 ) -> None:
-    results, holdings = naive_books(events, ledger.default_method)
     journal = ledger.journal
     assert isinstance(journal, MemoryJournal)
-    assert {key: result_shown(entry) for key, entry in journal.entries.items()} == results
-    shown = {key: holding_shown(holding) for key, holding in journal.holdings.items()}
-    assert shown == {key: holding_written(naive) for key, naive in holdings.items()}
-    assert not journal.unsettled
-    assert not journal.walks
+    assert_shown(ledger, journal.entries, journal.holdings, events)
+
+
+def assert_shown(
+    ledger: Ledger,
+    entries: Mapping[Ids, Entry],
+    holdings: Mapping[Ids, Holding],
+    events: Iterable[Transaction | Cancellation | PortfolioRecord],
+) -> None:
+    """All entries and holdings of a journal are those of the naive fold."""
+    naive_results, naive_holdings = naive_books(events, ledger.default_method)
+    assert {key: result_shown(entry) for key, entry in entries.items()} == naive_results
+    shown = {key: holding_shown(holding) for key, holding in holdings.items()}
+    assert shown == {key: holding_written(naive) for key, naive in naive_holdings.items()}
+    assert not ledger.journal.unsettled
+    assert not ledger.journal.walks

@@ -152,9 +152,10 @@ def test_a_new_holding_without_anything_reads_as_it_was_written() -> None:
 
 def test_a_last_date_that_must_be_looked_up_again_is_not_taken_for_none() -> None:
     holding = full_holding()
-    holding.last_transaction_date, holding.last_transaction_date_is_known = None, False
+    holding.last_transaction_date, holding.last_booked_below = None, (on(9), 2, "S")
     stored = state.decode_holding("P", "S", state.encode_holding(holding, 1, 0, []))
-    assert not stored.holding.last_transaction_date_is_known
+    assert stored.holding.last_transaction_date is None
+    assert stored.holding.last_booked_below == (on(9), 2, "S")
 
 
 @given(numbers, numbers, numbers, numbers, instants, ids)
