@@ -150,7 +150,7 @@ def _wait_until_ready(settings: Settings, supervisor: Supervisor, doors: Address
     said = "it does not answer"
     while time.monotonic() < deadline:
         try:
-            answer = httpx.get(f"{doors.api}/readyz", timeout=5)
+            answer = httpx.get(f"{doors.api}/readyz", timeout=5, trust_env=False)
         except httpx.HTTPError:
             answer = None
         if answer is not None:

@@ -26,7 +26,7 @@ class Two:
         self.first, self.second = StandIn(PARTITIONS), StandIn(PARTITIONS)
         self.first_url = running.enter_context(served(self.first.app))
         self.second_url = running.enter_context(served(self.second.app))
-        self.api = httpx.Client()
+        self.api = httpx.Client(trust_env=False)
 
     def own(self, url: str) -> None:
         """Both say that the worker at this address owns everything."""

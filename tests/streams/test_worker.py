@@ -102,7 +102,7 @@ def test_taking_over_and_serving_are_told_with_their_partitions(system: System) 
 
 def test_events_stages_lots_and_partitions_are_shown_over_http(system: System) -> None:
     def shown() -> str:
-        return httpx.get(f"{system.urls[0]}/metrics", timeout=10).text
+        return httpx.get(f"{system.urls[0]}/metrics", timeout=10, trust_env=False).text
 
     before = shown()
     book(system, [*purchases("M", 5), *purchases("M", 5)])
@@ -127,7 +127,7 @@ def test_the_lag_rises_with_what_waits_and_falls_to_nothing(system: System) -> N
     until = time.monotonic() + SECONDS_MAX
     while not seen or seen[-1] > 0:
         assert time.monotonic() < until
-        text = httpx.get(f"{system.urls[0]}/metrics", timeout=10).text
+        text = httpx.get(f"{system.urls[0]}/metrics", timeout=10, trust_env=False).text
         seen.append(metric(text, "portfolio_lag_records"))
     assert max(seen) > 0
 
@@ -146,7 +146,9 @@ def test_records_that_are_huge_once_unpacked_are_dead_letters_and_the_partition_
     letters = [m.headers() for m in messages(system.bootstrap, DEAD_LETTER, PARTITION)][-3:]
     names = {name for headers in letters for name, _ in headers}
     assert names == {"name", "source-topic", "source-partition", "source-offset", "errors"}
-    answer = httpx.get(f"{system.urls[0]}/portfolios/{P}/transactions/AFTER0", timeout=10)
+    answer = httpx.get(
+        f"{system.urls[0]}/portfolios/{P}/transactions/AFTER0", timeout=10, trust_env=False
+    )
     assert answer.json()["status"] == "BOOKED"
 
 

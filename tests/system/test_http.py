@@ -26,7 +26,7 @@ def api(system: System) -> Iterator[httpx.Client]:
     system.store.start()
     port = free_port()
     system.api(port).start()
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20) as client:
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20, trust_env=False) as client:
 
         def is_ready() -> bool:
             try:

@@ -81,11 +81,13 @@ class Traffic:
             time.sleep(0.05)
 
     def _live(self, path: str) -> int:
-        return httpx.get(self.system.urls[0] + path, timeout=10).status_code
+        return httpx.get(self.system.urls[0] + path, timeout=10, trust_env=False).status_code
 
 
 def big_position(system: System) -> httpx.Response:
-    return httpx.get(f"{system.urls[0]}/portfolios/{BIG}/positions/{LAST}", timeout=10)
+    return httpx.get(
+        f"{system.urls[0]}/portfolios/{BIG}/positions/{LAST}", timeout=10, trust_env=False
+    )
 
 
 def test_a_changed_method_of_a_large_portfolio_keeps_nobody_else_waiting(
