@@ -52,6 +52,11 @@ def test_no_amount_passes_through_a_float(name: str) -> None:
     assert tidy.floats(MODULES[name].read_text()) == []
 
 
+def test_whoever_asks_over_http_asks_without_a_proxy() -> None:
+    found = {name for name, path in MODULES.items() if tidy.asks_a_proxy(path.read_text())}
+    assert found == set()
+
+
 def test_every_module_says_what_it_is() -> None:
     silent = [
         name
@@ -139,6 +144,27 @@ def test_what_is_pure_is_left_alone() -> None:
 @pytest.mark.parametrize("source", ["x = 0.1", "x = 1e26", "x = float(y)", "def f(x: float): ..."])
 def test_a_float_is_found(source: str) -> None:
     assert tidy.floats(source) == [1]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "httpx.get(url)",
+        "httpx.Client(timeout=1, trust_env=True)",
+        "httpx.AsyncClient(base_url=url)",
+        "Door()",
+    ],
+)
+def test_what_would_ask_a_proxy_is_found(call: str) -> None:
+    assert tidy.asks_a_proxy(f"from httpx import Client as Door\n{call}") == [2]
+
+
+@pytest.mark.parametrize(
+    "call",
+    ["httpx.get(url, trust_env=False)", "httpx.Client(transport=door)", "client.get(url)"],
+)
+def test_what_asks_without_a_proxy_is_left_alone(call: str) -> None:
+    assert tidy.asks_a_proxy(call) == []
 
 
 def test_a_module_without_a_docstring_is_found() -> None:

@@ -19,6 +19,11 @@ IMPURE_CALLS = frozenset(
 )
 
 SKIPS = frozenset(["importorskip", "skip", "skipTest", "skipif", "xfail"])
+# What of httpx sends, or makes what sends.
+HTTPX_CALLS = frozenset(
+    ["AsyncClient", "Client", "delete", "get", "head", "options", "patch", "post", "put", "request"]
+    + ["stream"]
+)
 ASSERTING = frozenset(["fail", "raises", "run_state_machine_as_test", "warns"])
 
 # Put together here, so that this file may be searched too.
@@ -64,6 +69,25 @@ def floats(source: str) -> list[int]:
         for node in ast.walk(ast.parse(source))
         if (isinstance(node, ast.Constant) and isinstance(node.value, float))
         or (isinstance(node, ast.Name) and node.id == "float")
+    ]
+
+
+def asks_a_proxy(source: str) -> list[int]:
+    """Lines with a call of httpx that would go by the proxy that the environment names: on this
+    machine nobody is behind one. A call with a transport of its own goes by none."""
+    tree = ast.parse(source)
+    origins = _origins(tree)
+
+    def sends(called: ast.expr) -> bool:
+        if isinstance(called, ast.Attribute):
+            return _name(called.value) == "httpx" and called.attr in HTTPX_CALLS
+        module, name = origins.get(_name(called), ("", ""))
+        return module == "httpx" and name in HTTPX_CALLS
+
+    return [
+        node.lineno
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and sends(node.func) and not _is_direct(node)
     ]
 
 
@@ -135,6 +159,18 @@ def files(root: Path) -> Iterator[Path]:
                 yield from files(path)
         elif path.name != ".env":
             yield path
+
+
+def _is_direct(call: ast.Call) -> bool:
+    return any(
+        word.arg == "transport"
+        or (
+            word.arg == "trust_env"
+            and isinstance(word.value, ast.Constant)
+            and word.value.value is False
+        )
+        for word in call.keywords
+    )
 
 
 def _functions(tree: ast.Module) -> list[Function]:

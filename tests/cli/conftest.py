@@ -18,7 +18,14 @@ STOP_SECONDS_MAX = 60
 def installed() -> Iterator[Portfolio]:
     """A DATA_DIR of its own, in which nothing was ever started."""
     data_dir = empty_data_dir(f"cli-{free_port()}")
-    portfolio = Portfolio({"DATA_DIR": str(data_dir), "API_PORT": str(free_port())})
+    portfolio = Portfolio(
+        {
+            "DATA_DIR": str(data_dir),
+            "API_PORT": str(free_port()),
+            # Nobody answers there: what is on this machine is asked without a proxy.
+            "HTTP_PROXY": f"http://127.0.0.1:{free_port()}",
+        }
+    )
     yield portfolio
     portfolio("down")
     shutil.rmtree(data_dir)
