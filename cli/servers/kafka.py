@@ -20,6 +20,10 @@ from cli.servers.ports import LOOPBACK
 from cli.servers.processes import Command
 
 JAVA_MAJOR_MIN = 17
+# Java reads names of files by the locale: under C it would know no path that is not ASCII.
+LOCALE = {"LC_ALL": "C.UTF-8"}
+# Kafka splits log.dirs, and Java its class path, at these; neither knows a way to quote them.
+SEPARATORS = ",:"
 STOP_SIGNALS = ((signal.SIGTERM, 20.0),)
 HEAP = ("-Xms256m", "-Xmx1g")
 LOG4J = """\
@@ -43,7 +47,12 @@ class Place:
 
 
 def place(data_dir: Path) -> Place:
-    """Find Java and the jars."""
+    """Find Java and the jars, in a folder that Kafka can be told of."""
+    if found := [f"`{one}`" for one in SEPARATORS if one in str(data_dir)]:
+        raise ServerError(
+            f"DATA_DIR {data_dir}: the embedded Kafka takes no path with {' or '.join(found)} in "
+            "it: set DATA_DIR to another folder, or KAFKA_BOOTSTRAP to your own broker"
+        )
     home = data_dir / "kafka"
     (home / "tmp").mkdir(parents=True, exist_ok=True)
     return Place(home, find_java(), jars.class_path(data_dir / "cache"))
@@ -74,6 +83,7 @@ def initialise(where: Place, broker_port: int, controller_port: int) -> None:
             capture_output=True,
             text=True,
             timeout=120,
+            env=os.environ | LOCALE,
         )
         if made.returncode != 0:
             raise ServerError(f"Kafka's storage could not be formatted:\n{made.stderr.strip()}")
@@ -88,6 +98,7 @@ def command(where: Place, log: Path, pid_file: Path) -> Command:
         argv=[*_java(where, HEAP), "kafka.Kafka", str(where.home / "server.properties")],
         log=log,
         pid_file=pid_file,
+        environment=os.environ | LOCALE,
         directory=where.home,
         stop_signals=STOP_SIGNALS,
     )
@@ -147,7 +158,19 @@ def _properties(data: Path, broker_port: int, controller_port: int) -> str:
         # A group that rests for months must find its place again.
         "offsets.retention.minutes": 5_256_000,
     }
-    return "".join(f"{name}={value}\n" for name, value in values.items())
+    return "".join(f"{name}={_escaped(str(value))}\n" for name, value in values.items())
+
+
+def _escaped(value: str) -> str:
+    """As Java reads it, in any locale: a backslash begins an escape, and all is Latin-1."""
+    doubled = value.replace("\\", "\\\\")
+    return "".join(one if one.isascii() else _units(one) for one in doubled)
+
+
+def _units(character: str) -> str:
+    """The UTF-16 code units, of which some characters have two."""
+    encoded = character.encode("utf-16-be").hex()
+    return "".join(f"\\u{encoded[at : at + 4]}" for at in range(0, len(encoded), 4))
 
 
 def _java(where: Place, options: tuple[str, ...]) -> list[str]:
@@ -156,7 +179,8 @@ def _java(where: Place, options: tuple[str, ...]) -> list[str]:
         *options,
         "-XX:-UsePerfData",  # with the next, nothing is written to /tmp
         f"-Djava.io.tmpdir={where.home / 'tmp'}",
-        f"-Dlog4j2.configurationFile={where.home / 'log4j2.properties'}",
+        # An address, where a % of the path means itself.
+        f"-Dlog4j2.configurationFile={(where.home / 'log4j2.properties').as_uri()}",
         "-cp",
         os.pathsep.join(map(str, where.class_path)),
     ]

@@ -30,6 +30,7 @@ from cli.servers import (
 )
 from cli.servers.supervise import Supervisor
 from cli.settings import Settings
+from tests.cli.portfolio import until
 from tests.conftest import settings_of
 
 ROOT = Path(__file__).parents[2]
@@ -193,6 +194,26 @@ def test_a_taken_port_is_named(data_dir: Path) -> None:
         (data_dir / "run" / "ports.json").write_text(json.dumps({"kafka": port}))
         said = complaint(portfolio(data_dir, "servers", "up"), status=1)
     assert f"port {port}, which kafka used before, is taken" in said
+
+
+def test_a_data_dir_may_have_any_letters_whatever_the_locale(data_dir: Path) -> None:
+    folder = data_dir / "Bücher 帳簿 \U0001f4d2 50%20 = #1\\n"
+    folder.mkdir()
+    (folder / "cache").symlink_to(data_dir / "cache")
+    described = printed(portfolio(folder, "servers", "up", "--json", LC_ALL="C"))
+    client = AdminClient({"bootstrap.servers": described["kafka"]["bootstrap"], "log_level": 0})
+    client.create_topics([NewTopic("kept", 1)])["kept"].result()
+    until((folder / "kafka" / "data" / "kept-0").is_dir, 10)
+    assert postgres.answers(described["database"]["url"])
+    stopped = printed(portfolio(folder, "servers", "down", "--json", LC_ALL="C"))
+    assert stopped == {"stopped": ["kafka", "postgres"]}
+
+
+@pytest.mark.parametrize("separator", [",", ":"])
+def test_a_data_dir_that_kafka_would_split_is_refused(data_dir: Path, separator: str) -> None:
+    folder = data_dir / f"a{separator}b"
+    said = complaint(portfolio(data_dir, "servers", "up", DATA_DIR=str(folder)), status=1)
+    assert f"DATA_DIR {folder}: the embedded Kafka takes no path with `{separator}` in it" in said
 
 
 def test_a_data_dir_that_cannot_be_written_is_named(data_dir: Path) -> None:
