@@ -16,6 +16,10 @@ from calculator.money import AMOUNT_LIMIT, EXACT, ONE, ZERO, plain, rounded
 from calculator.rejection import Reason, Rejection
 from calculator.transaction import Kind, Transaction
 
+# A result names every lot it took and is one record: so many, with the longest ids and numbers, are
+# 28 MB, which Kafka still takes.
+LOTS_RELIEVED_MAX = 50_000
+
 
 def book(holding: Holding, lots: Iterable[Lot], transaction: Transaction) -> Booked | Rejection:
     """Book the next transaction in booking order; `lots` come in order of relief."""
@@ -143,6 +147,11 @@ def _decrease(
         if rejection := _too_large(gross_local, gross):
             return rejection
     taken, left, cost, cost_local = _relieve(lots, quantity)
+    if len(taken) > LOTS_RELIEVED_MAX:
+        return Rejection(
+            Reason.LOTS_MUST_FIT,
+            f"takes more than {LOTS_RELIEVED_MAX} lots; bring it in parts",
+        )
     if not is_sale:
         return Booked(-cost, -cost, None, -cost_local, -cost_local, None, tuple(taken), left)
     gain, gain_local = proceeds - cost, proceeds_local - cost_local
@@ -158,7 +167,8 @@ def _decrease(
 def _relieve(
     lots: Iterable[Lot], quantity: Decimal
 ) -> tuple[list[Disposal], Lot | None, Decimal, Decimal]:
-    """Take `quantity` units: (taken, what is left of the last lot, cost, cost_local)."""
+    """Take `quantity` units: (taken, what is left of the last lot, cost, cost_local). Gives up one
+    lot behind LOTS_RELIEVED_MAX."""
     taken: list[Disposal] = []
     wanted, cost, cost_local = quantity, ZERO, ZERO
     for lot in lots:
@@ -173,6 +183,8 @@ def _relieve(
             )  # fmt: skip
             return taken, left, cost + part, cost_local + part_local
         taken.append(Disposal(lot.lot_id, lot.acquired_at, lot.quantity, lot.cost, lot.cost_local))
+        if len(taken) > LOTS_RELIEVED_MAX:
+            return taken, None, cost, cost_local
         wanted -= lot.quantity
         cost += lot.cost
         cost_local += lot.cost_local

@@ -23,6 +23,7 @@ class Reason(StrEnum):
     TRADE_CURRENCY_MUST_MATCH_THE_HOLDING = "trade_currency_must_match_the_holding"
     QUANTITY_MUST_NOT_EXCEED_HOLDING = "quantity_must_not_exceed_holding"
     AMOUNT_MUST_FIT = "amount_must_fit"
+    LOTS_MUST_FIT = "lots_must_fit"
 
 
 @dataclass(frozen=True, slots=True)

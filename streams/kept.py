@@ -9,6 +9,7 @@ from streams import state
 
 ZERO = Decimal(0)
 Sums = tuple[Decimal, Decimal, Decimal]
+_NOTHING: Sums = (ZERO, ZERO, ZERO)
 
 
 def sums(lots: list[Lot]) -> Sums:
@@ -35,6 +36,7 @@ class KeptHolding:
         "is_stored",
         "page_of",
         "page_sums",
+        "paged",
         "pages",
         "pages_end",
     )
@@ -48,6 +50,7 @@ class KeptHolding:
         self.pages: dict[int, set[str]] = {}
         self.page_of: dict[str, int] = {}
         self.page_sums: dict[int, Sums] = {}
+        self.paged = _NOTHING  # over all pages, so that a batch adds up what it changed alone
 
     @classmethod
     def of(cls, stored: state.StoredHolding, pages: dict[int, list[Lot]]) -> "KeptHolding":
@@ -65,7 +68,16 @@ class KeptHolding:
     def _set_page(self, page: int, lots: list[Lot]) -> None:
         self.pages[page] = {lot.lot_id for lot in lots}
         self.page_of.update((lot.lot_id, page) for lot in lots)
-        self.page_sums[page] = sums(lots)
+        self._set_sums(page, lots)
+
+    def _set_sums(self, page: int, lots: list[Lot]) -> None:
+        before, after = self.page_sums.get(page, _NOTHING), sums(lots)
+        self.page_sums[page] = after
+        self.paged = (
+            self.paged[0] + after[0] - before[0],
+            self.paged[1] + after[1] - before[1],
+            self.paged[2] + after[2] - before[2],
+        )
 
     def records(self, as_of: int) -> Iterator[tuple[bytes, bytes | None]]:
         """What to write of a changed holding, having asserted that it is conserved: what came in
@@ -80,7 +92,7 @@ class KeptHolding:
             for page in self._move_lots():
                 page_lots = [lot for i in self.pages[page] if (lot := lots.get(i))]
                 assert len(page_lots) == len(self.pages[page]), "a page names open lots only"
-                self.page_sums[page] = sums(page_lots)
+                self._set_sums(page, page_lots)
                 if page_lots:
                     yield state.page_key(*ids, page), state.encode_page(page_lots)
                 else:
@@ -130,24 +142,23 @@ class KeptHolding:
 
     def _assert_conserved(self, inline: list[Lot]) -> None:
         quantity, cost, cost_local = sums(inline)
-        for page_quantity, page_cost, page_cost_local in self.page_sums.values():
-            quantity += page_quantity
-            cost += page_cost
-            cost_local += page_cost_local
+        paged_quantity, paged_cost, paged_cost_local = self.paged
         holding = self.holding
-        assert quantity == holding.quantity, "quantity is conserved"
-        assert cost == holding.cost, "cost is conserved"
-        assert cost_local == holding.cost_local, "local cost is conserved"
+        assert quantity + paged_quantity == holding.quantity, "quantity is conserved"
+        assert cost + paged_cost == holding.cost, "cost is conserved"
+        assert cost_local + paged_cost_local == holding.cost_local, "local cost is conserved"
 
     def _start_pages_anew(self) -> Iterator[tuple[bytes, None]]:
         for page in self.pages:
             key = state.page_key(self.holding.portfolio_id, self.holding.security_id, page)
             yield key, None
         self.pages, self.page_of, self.page_sums, self.inline = {}, {}, {}, {}
+        self.paged = _NOTHING
 
 
 class HoldingCache:
-    """The holdings used last, bounded by the number of lots they hold."""
+    """The holdings used last, bounded by the number of lots they hold. The last one stays, however
+    many it holds: read anew for each batch, it would cost what all its lots cost."""
 
     def __init__(self, lots_max: int) -> None:
         self._lots_max = lots_max
@@ -166,7 +177,7 @@ class HoldingCache:
         size = len(kept.holding.lots) + 1
         self._kept[key] = kept, size
         self.lots += size
-        while self.lots > self._lots_max:
+        while self.lots > self._lots_max and len(self._kept) > 1:
             _, (_, size) = self._kept.popitem(last=False)
             self.lots -= size
 

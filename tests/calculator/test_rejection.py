@@ -3,6 +3,7 @@ from decimal import Decimal
 import pytest
 
 from calculator import Booked, Holding, Reason, Rejection, Transaction, book, plain
+from calculator.booking import LOTS_RELIEVED_MAX
 from tests.calculator.trading import (
     a_holding,
     a_lot,
@@ -17,6 +18,7 @@ from tests.calculator.trading import (
 # -- refusals, in the order of precedence
 
 ENORMOUS = "99999999999999999999999999"  # 10^26 - 1
+CROWDED = a_holding(*(a_lot(f"B{n:05}", 0, "1", "1") for n in range(LOTS_RELIEVED_MAX + 1)))
 CASES: dict[Reason, tuple[Holding, Transaction, str]] = {
     Reason.FX_RATE_MUST_BE_KNOWN: (
         a_holding(base="CHF"),
@@ -38,6 +40,11 @@ CASES: dict[Reason, tuple[Holding, Transaction, str]] = {
         trade("t", "BUY", 0, 1, amount=ENORMOUS, fee=1),
         "an amount or total would be 100000000000000000000000000, which must stay below 10^26",
     ),
+    Reason.LOTS_MUST_FIT: (
+        CROWDED,
+        trade("t", "TRANSFER_OUT", 1, LOTS_RELIEVED_MAX + 1),
+        "takes more than 50000 lots; bring it in parts",
+    ),
 }
 
 
@@ -54,7 +61,7 @@ def test_a_refusal_names_its_reason_and_says_what_is_needed_and_what_there_is(
 
 
 def test_of_several_reasons_the_first_is_given() -> None:
-    """One sale that breaks all four, mended one by one."""
+    """One sale that breaks all of them, mended one by one."""
     full = a_lot("B", 0, "10", "100")
     huge = "1" + "0" * 26
     broken = trade("t", "SELL", 1, 11, amount=huge)
@@ -63,8 +70,18 @@ def test_of_several_reasons_the_first_is_given() -> None:
         refused(a_holding(full, currency="EUR"), broken).reason,
         refused(a_holding(full), broken).reason,
         refused(a_holding(full), trade("t", "SELL", 1, 10, amount=huge)).reason,
+        refused(CROWDED, trade("t", "SELL", 1, LOTS_RELIEVED_MAX + 1, amount=1)).reason,
     ]
     assert reasons == list(Reason)
+
+
+def test_as_many_lots_as_a_result_can_name_are_relieved_at_once() -> None:
+    whole, half = str(LOTS_RELIEVED_MAX), f"{LOTS_RELIEVED_MAX}.5"
+    outcome = book(CROWDED, CROWDED.lots, trade("t", "SELL", 1, whole, 2))
+    assert isinstance(outcome, Booked)
+    assert len(outcome.disposals) == LOTS_RELIEVED_MAX
+    # The half lot would be one more.
+    assert refused(CROWDED, trade("t", "SELL", 1, half, 2)).reason is Reason.LOTS_MUST_FIT
 
 
 @pytest.mark.parametrize("transaction_type", ["TRANSFER_OUT", "WITHDRAWAL"])

@@ -16,6 +16,7 @@ from tests.oracle.decode import (
 
 STEPS_PER_UNIT = 10**12
 LIMIT = 10**26
+LOTS_TAKEN_MAX = 50_000
 POOL = "POOL"
 AMOUNTS = ("gross_cost", "net_cost", "realized_gain_loss")
 AMOUNTS_LOCAL = tuple(f"{name}_local" for name in AMOUNTS)
@@ -232,6 +233,12 @@ def book_decrease(holding: Holding, trade: Trade, base_currency: str) -> Row:
         detail = f"{shown(units).normalize():f} {shown(holding.quantity).normalize():f}"
         return not_booked("REJECTED", "quantity_must_not_exceed_holding", detail)
     parts = parts_taken(holding.lots, units)
+    if trade.transaction_type == "SELL":
+        amounts = amounts_of(trade, base_currency)
+        if too_large(amounts.gross_local, amounts.gross):
+            return not_booked("REJECTED", "amount_must_fit")
+    if len(parts) > LOTS_TAKEN_MAX:
+        return not_booked("REJECTED", "lots_must_fit")
     cost = sum((part.cost for part in parts), Fraction(0))
     cost_local = sum((part.cost_local for part in parts), Fraction(0))
     proceeds: Fraction | None = None
@@ -244,14 +251,8 @@ def book_decrease(holding: Holding, trade: Trade, base_currency: str) -> Row:
         proceeds_local = amounts.gross_local - amounts.fee_local
         gain = proceeds - cost
         gain_local = proceeds_local - cost_local
-        if too_large(
-            amounts.gross_local,
-            amounts.gross,
-            gain,
-            gain_local,
-            holding.gain + gain,
-            holding.gain_local + gain_local,
-        ):
+        gains_so_far = holding.gain + gain, holding.gain_local + gain_local
+        if too_large(gain, gain_local, *gains_so_far):
             return not_booked("REJECTED", "amount_must_fit")
         holding.gain += gain
         holding.gain_local += gain_local

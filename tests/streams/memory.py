@@ -2,7 +2,6 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 
 class MemoryTable:
@@ -12,7 +11,7 @@ class MemoryTable:
         self.values = {} if values is None else values
         self._keys: list[bytes] | None = None  # sorted, until a key comes or goes
 
-    def get(self, key: Any) -> Any:
+    def get(self, key: bytes | list[bytes]) -> bytes | list[bytes | None] | None:
         if isinstance(key, list):
             return [self.values.get(one) for one in key]
         return self.values.get(key)

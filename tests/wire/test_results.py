@@ -1,0 +1,23 @@
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from calculator import Booked, Disposal, Entry, Source, Transaction, TransactionType
+from calculator.booking import LOTS_RELIEVED_MAX
+from wire.results import encode_result
+from wire.topics import LARGE
+
+LONGEST = Decimal("-99999999999999999999999999.999999999999")
+AT = datetime(2200, 12, 31, 23, 59, 59, 999_999, UTC)
+
+
+def test_the_largest_result_is_a_record_that_kafka_takes() -> None:
+    disposal = Disposal("x" * 128, AT, *[LONGEST] * 5)
+    outcome = Booked(*[LONGEST] * 6, disposals=(disposal,) * LOTS_RELIEVED_MAX)
+    transaction = Transaction(
+        transaction_id="x" * 128, portfolio_id="x" * 128, security_id="x" * 128,
+        transaction_type=TransactionType.SELL, transaction_date=AT, trade_currency="USD",
+        quantity=Decimal("999999999999999.999999999999"), price=Decimal(1),
+    )  # fmt: skip
+    entry = Entry(transaction, Source("raw_transactions_forwarded", 1 << 31, 1 << 62), outcome)
+    size = len(encode_result(entry))
+    assert 0.7 < size / int(LARGE["max.message.bytes"]) < 1
