@@ -3,16 +3,14 @@
 from typing import Any
 
 import click
-import httpx
 
 from cli import addresses, lag
 from cli.printing import console, json_option, masked, print_json, table
+from cli.readiness import unready
 from cli.servers import Connections, ServerError, connections, processes
 from cli.servers.embedded import Files
 from cli.settings import Settings
 from cli.workers import COUNTS, Workers
-
-ANSWER_SECONDS_MAX = 5.0
 
 
 @click.command()
@@ -40,10 +38,7 @@ def collect(settings: Settings) -> dict[str, Any]:
         "kafka": {"bootstrap": settings.kafka_bootstrap},
         "database": {"url": settings.database_url},
         "api": _api(settings, away),
-        "store": {
-            "url": addresses.addresses(settings).store,
-            "pid": _pid(settings, "store"),
-        },
+        "store": _store(settings, away),
         "workers": [],
         "lag": {"book": None, "store": None},
         "inputs": dict.fromkeys(COUNTS, 0),
@@ -73,12 +68,20 @@ def _add_books(settings: Settings, servers: Connections, found: dict[str, Any]) 
         for one in workers.statuses
     ]
     found["inputs"] = workers.inputs()
-    found["away"] += _unserved(workers, settings.partitions)
+    found["away"] += _silent(settings, workers) + _unserved(workers, settings.partitions)
     try:
         found["lag"]["book"] = lag.behind_the_books(servers, workers, settings.partitions)
         found["lag"]["store"] = lag.behind_the_store(servers, settings.partitions)
     except ServerError as error:
         found["away"].append(str(error))
+
+
+def _silent(settings: Settings, workers: Workers) -> list[str]:
+    """Workers that `up` started and that do not answer, though others may serve for them."""
+    started = addresses.written(settings)
+    heard = {one.url for one in workers.statuses}
+    silent = [url for url in started.workers if url not in heard] if started is not None else []
+    return [f"the worker {url} does not answer" for url in silent]
 
 
 def _unserved(workers: Workers, partitions: int) -> list[str]:
@@ -90,16 +93,21 @@ def _unserved(workers: Workers, partitions: int) -> list[str]:
 
 def _api(settings: Settings, away: list[str]) -> dict[str, Any]:
     url = addresses.addresses(settings).api
-    try:
-        answer = httpx.get(f"{url}/readyz", timeout=ANSWER_SECONDS_MAX, trust_env=False)
-        is_ready = answer.status_code == httpx.codes.OK
-        said = "is not ready: " + answer.text
-    except httpx.HTTPError:
-        is_ready, said = False, "does not answer"
+    said = unready(url)
     # Without `up` nobody promised an API: workers and a store may run alone.
-    if not is_ready and addresses.written(settings) is not None:
+    if said is not None and addresses.written(settings) is not None:
         away.append(f"the API {said}")
-    return {"url": url, "is_ready": is_ready, "pid": _pid(settings, "api")}
+    return {"url": url, "is_ready": said is None, "pid": _pid(settings, "api")}
+
+
+def _store(settings: Settings, away: list[str]) -> dict[str, Any]:
+    """Of a store that `up` did not start neither the place nor the state is known."""
+    url = addresses.addresses(settings).store
+    said = None if url is None else unready(url)
+    if said is not None:
+        away.append(f"the store {said}")
+    is_ready = None if url is None else said is None
+    return {"url": url, "is_ready": is_ready, "pid": _pid(settings, "store")}
 
 
 def _pid(settings: Settings, name: str) -> int | None:
@@ -113,9 +121,9 @@ def _show(found: dict[str, Any]) -> None:
     database = found["database"]["url"]
     out.print(f"Kafka       {found['kafka']['bootstrap'] or 'away'}")
     out.print(f"PostgreSQL  {masked(database) if database else 'away'}")
-    out.print(
-        f"API         {found['api']['url']}{'' if found['api']['is_ready'] else '  not ready'}"
-    )
+    for name, part in (("API  ", found["api"]), ("store", found["store"])):
+        if part["url"] is not None:
+            out.print(f"{name}       {part['url']}{'' if part['is_ready'] else '  not ready'}")
     columns = ["pid", "url", "partitions", "lag", "re-booking"]
     rows = [
         (w["pid"], w["url"], " ".join(map(str, w["partitions"])), w["lag"], w["unsettled"])

@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import click
-import httpx
 
 from cli import addresses, parts
 from cli.addresses import Addresses
 from cli.printing import console, json_option, masked, messages, print_json
+from cli.readiness import unready
 from cli.servers import Connections, ServerError, embedded, processes, supervise
 from cli.servers.embedded import Files
 from cli.servers.supervise import Supervisor
@@ -85,7 +85,7 @@ def system(settings: Settings, workers: int) -> Iterator[Supervisor]:
         prepare(settings, found)
         say.print(f"starting {workers} workers, the store and the API", style="dim")
         doors = _start(settings, found, supervisor, workers)
-        _wait_until_ready(settings, supervisor, doors)
+        wait_until_ready(settings, supervisor, doors)
         addresses.write(settings, os.getpid(), doors)
         try:
             yield supervisor
@@ -145,23 +145,23 @@ def _start(
     return doors
 
 
-def _wait_until_ready(settings: Settings, supervisor: Supervisor, doors: Addresses) -> None:
+def wait_until_ready(settings: Settings, supervisor: Supervisor, doors: Addresses) -> None:
+    """Every part of the system, or say which does not come."""
+    parts_by_url = dict.fromkeys(doors.workers, "the worker") | {doors.api: "the API"}
+    if doors.store is not None:
+        parts_by_url[doors.store] = "the store"
     deadline = time.monotonic() + READY_SECONDS_MAX
-    said = "it does not answer"
-    while time.monotonic() < deadline:
-        try:
-            answer = httpx.get(f"{doors.api}/readyz", timeout=5, trust_env=False)
-        except httpx.HTTPError:
-            answer = None
-        if answer is not None:
-            if answer.status_code == httpx.codes.OK:
-                return
-            said = answer.text
+    while True:
+        said = {url: why for url in parts_by_url if (why := unready(url)) is not None}
+        if not said:
+            return
+        if time.monotonic() > deadline:
+            lines = [f"{parts_by_url[url]} {url} {why}" for url, why in said.items()]
+            raise ServerError(
+                f"not ready after {READY_SECONDS_MAX:.0f} s:\n"
+                + "\n".join([*lines, _ends_of_logs(settings, supervisor)])
+            )
         time.sleep(0.1)
-    raise ServerError(
-        f"not ready after {READY_SECONDS_MAX:.0f} s; {doors.api}/readyz: {said}\n"
-        + _ends_of_logs(settings, supervisor)
-    )
 
 
 def _ends_of_logs(settings: Settings, supervisor: Supervisor) -> str:

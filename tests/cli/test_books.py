@@ -1,6 +1,8 @@
 """The commands that ask a running system, and `verify`, which must notice whatever is wrong."""
 
 import json
+import os
+import signal
 from collections.abc import Iterator
 
 import psycopg2
@@ -10,7 +12,8 @@ from psycopg2.extensions import cursor
 
 from cli.lag import wait_until_applied
 from cli.servers import connections
-from tests.cli.portfolio import Portfolio
+from cli.status import collect
+from tests.cli.portfolio import Portfolio, until
 from tests.oracle.murmur2 import partition_of
 
 RAW = "raw_transactions"
@@ -262,6 +265,18 @@ def test_verify_finds(
     assert said["good"] is False
     assert (place, column) in found
     assert f"{said['differences']} differences" not in booked("verify").stdout
+
+
+@pytest.mark.parametrize("part", ["API", "store", "worker"])
+def test_status_names_a_part_that_is_away(booked: Portfolio, part: str) -> None:
+    said = booked.json("status")
+    found = said["workers"][0] if part == "worker" else said[part.lower()]
+    os.kill(found["pid"], signal.SIGKILL)
+    away = booked.json("status", code=1)["away"]
+    name = f"the worker {found['url']}" if part == "worker" else f"the {part}"
+    assert f"{name} does not answer" in away
+    # It is started again, and takes its partitions back.
+    until(lambda: collect(booked.settings)["away"] == [], 60)
 
 
 def test_what_runs_cannot_be_reset_or_started_again(booked: Portfolio) -> None:

@@ -8,9 +8,14 @@ from collections.abc import Iterator
 
 import psutil
 import pytest
+from fastapi import FastAPI
+from fastapi.responses import JSONResponse
 
-from cli import addresses
-from cli.servers import embedded, supervise
+from cli import addresses, up
+from cli.addresses import Addresses
+from cli.servers import ServerError, embedded, supervise
+from cli.servers.supervise import Supervisor
+from tests.api.serving import served
 from tests.cli.portfolio import Portfolio, until
 
 END_SECONDS_MAX = 30
@@ -50,7 +55,8 @@ def ended(installed: Portfolio) -> Iterator[Portfolio]:
 def test_what_up_started_ends_with_it_even_by_sigkill_and_starts_again(ended: Portfolio) -> None:
     said = ended.json("up", "--workers", "1", "--detach")
     assert len(said["workers"]) == 1
-    assert ended.json("status")["api"]["is_ready"] is True
+    status = ended.json("status")
+    assert (status["api"]["is_ready"], status["store"]["is_ready"]) == (True, True)
     # Kafka, PostgreSQL, a worker, the store, the API, and what keeps them.
     assert len(processes_of(ended)) >= 6
     supervisor = supervise.running(ended.settings)
@@ -89,6 +95,21 @@ def test_a_port_that_is_taken_is_said_before_anything_starts(
     said = other("up", code=1).stderr
     assert f"port {taken_port} of 127.0.0.1 is taken by another program: set API_PORT" in said
     assert processes_of(ended) == set()
+
+
+def test_up_waits_for_every_part_and_names_the_one_that_does_not_come(
+    installed: Portfolio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(up, "READY_SECONDS_MAX", 1.0)
+    ready, waiting = FastAPI(), FastAPI()
+    ready.get("/readyz")(lambda: {"status": "ok"})
+    waiting.get("/readyz")(lambda: JSONResponse({"status": "waiting for PostgreSQL"}, 503))
+    with served(ready) as good, served(waiting) as late, Supervisor(print) as supervisor:
+        up.wait_until_ready(installed.settings, supervisor, Addresses(good, (good,), good))
+        with pytest.raises(ServerError, match=f"the store {late} is not ready: .*PostgreSQL"):
+            up.wait_until_ready(installed.settings, supervisor, Addresses(good, (good,), late))
+        with pytest.raises(ServerError, match=f"the worker {late} is not ready"):
+            up.wait_until_ready(installed.settings, supervisor, Addresses(good, (late,), good))
 
 
 @pytest.mark.timeout(600)
