@@ -221,6 +221,7 @@ def test_dead_letters_are_text_where_they_can_be(history_api: httpx.Client, migr
         (TRANSACTIONS, "cursor=%00", "/query/cursor"),
         (TRANSACTIONS, "cursor=%C3%A4%FF", "/query/cursor"),
         (TRANSACTIONS, "cursor=AAAAAFtd", "/query/cursor"),
+        (TRANSACTIONS, "cursor=QUFBQVtudWxsLCL_Il0", "/query/cursor"),  # AAAA[null,"\xff"]
         (DISPOSALS, "status=BOOKED", "/query/status"),
         ("/portfolios/a%00b/transactions", "", "/path/portfolio_id"),
         ("/portfolios/%20/disposals", "", "/path/portfolio_id"),
