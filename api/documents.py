@@ -15,6 +15,12 @@ GivenNumber = (
     Annotated[str, Field(pattern=r"^(0|[1-9][0-9]{0,14})(\.[0-9]{1,12})?$", examples=["100.25"])]
     | Annotated[float, Field(ge=0, lt=1e15)]
 )
+# Above zero, which the pattern says by looking ahead; pydantic's own patterns cannot.
+RATE = r"^(?!0(\.0+)?$)(0|[1-9][0-9]{0,8})(\.[0-9]{1,12})?$"
+GivenRate = (
+    Annotated[str, Field(json_schema_extra={"pattern": RATE}, examples=["0.92"])]
+    | Annotated[float, Field(gt=0, lt=1e9)]
+)
 Instant = Annotated[
     str, Field(examples=["2024-01-10T14:30:00Z"], json_schema_extra={"format": "date-time"})
 ]
@@ -29,6 +35,7 @@ Date = Annotated[str, Field(examples=["2023-12-01"], json_schema_extra={"format"
 Currency = Annotated[str, Field(pattern=f"^{fields.CURRENCY}$", examples=["USD"])]
 FreeText = Annotated[str, Field(min_length=1, max_length=fields.FREE_TEXT_LENGTH_MAX)]
 Version = Annotated[int, Field(ge=1, le=fields.VERSION_MAX)]
+GivenVersion = Version | Annotated[str, Field(pattern="^[1-9][0-9]{0,9}$", examples=["2"])]
 AsOf = Annotated[int, Field(description="Of two answers about one thing the higher is newer.")]
 
 
@@ -58,10 +65,12 @@ class TransactionEvent(Document):
     trade_fee: GivenNumber | None = Field(None, description="Trade currency; absent: 0.")
     trade_currency: Currency | None = Field(None, description="Needed by every type but CANCEL.")
     currency: Currency | None = Field(None, description="The instrument's own.")
-    fx_rate: GivenNumber | None = Field(
+    fx_rate: GivenRate | None = Field(
         None, description="Portfolio base currency per unit of trade currency, above 0."
     )
-    version: Version | None = Field(None, description="A correction has a higher one; absent: 1.")
+    version: GivenVersion | None = Field(
+        None, description="A correction has a higher one; absent: 1."
+    )
 
 
 class TransactionEvents(Document):
@@ -80,7 +89,7 @@ class PortfolioEvent(Document):
     client_id: FreeText | None = None
     booking_center: FreeText | None = None
     opened_on: Date | None = None
-    version: Version | None = Field(None, description="A change has a higher one; absent: 1.")
+    version: GivenVersion | None = Field(None, description="A change has a higher one; absent: 1.")
 
 
 class PortfolioEvents(Document):

@@ -39,7 +39,10 @@ Id = Annotated[str, _by(fields.id_text), WithJsonSchema(ID_SCHEMA)]
 PortfolioId = Annotated[Id, Path(examples=[examples.PORTFOLIO_ID])]
 SecurityId = Annotated[Id, Path(examples=[examples.SECURITY_ID])]
 TransactionId = Annotated[Id, Path(examples=[examples.TRANSACTION_ID])]
-Instant = Annotated[datetime, _by(fields.instant)]
+INSTANT_SCHEMA = {
+    "anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}]
+}
+Instant = Annotated[datetime, _by(fields.instant), WithJsonSchema(INSTANT_SCHEMA)]
 
 
 class Waiting(BaseModel):

@@ -1,4 +1,6 @@
 import json
+import re
+from decimal import Decimal
 from typing import Any
 
 import httpx
@@ -7,7 +9,7 @@ import pytest
 from api import examples
 from api.documents import Lot, PortfolioEvent, Position, Result, StoredTransaction, TransactionEvent
 from migrations.schema import transactions
-from wire import portfolios
+from wire import fields, portfolios
 from wire.transactions import FIELDS
 
 ROUTES = {
@@ -66,6 +68,47 @@ def test_the_documented_fields_are_those_of_the_decoders_and_the_tables() -> Non
     assert set(StoredTransaction.model_fields) == {column.name for column in transactions.c}
     assert {"through", "as_of"} <= set(Result.model_fields) & set(Position.model_fields)
     assert "cost_local" in Lot.model_fields
+
+
+def given(document: dict[str, Any], name: str) -> dict[str, dict[str, Any]]:
+    """The schemas of what a field of a transaction may be, by JSON type."""
+    field = document["components"]["schemas"]["TransactionEvent"]["properties"][name]
+    return {choice["type"]: choice for choice in field["anyOf"]}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["1", "0.92", "0.000000000001", "999999999.5", "0", "0.0", "1000000000", "1.", ".5", "01",
+     "1e3", "-1", "0.0000000000001", "0.10"],
+)  # fmt: skip
+def test_the_documented_rate_is_the_one_that_is_read(document: dict[str, Any], text: str) -> None:
+    assert bool(re.search(given(document, "fx_rate")["string"]["pattern"], text)) == isinstance(
+        fields.rate(text), Decimal
+    )
+
+
+def test_a_documented_number_is_as_large_as_the_one_that_is_read(document: dict[str, Any]) -> None:
+    rate, price = given(document, "fx_rate")["number"], given(document, "price")["number"]
+    assert (rate["exclusiveMinimum"], rate["exclusiveMaximum"]) == (0, 10**9)
+    assert (price["minimum"], price["exclusiveMaximum"]) == (0, 10**15)
+
+
+def test_the_documented_version_may_be_its_text(document: dict[str, Any]) -> None:
+    version = given(document, "version")
+    assert {"integer", "string"} <= set(version)
+    for text in ("1", "2147483647", "0", "01", "", "1.0", "99999999999"):
+        assert bool(re.search(version["string"]["pattern"], text)) == isinstance(
+            fields.version_number(text), int
+        )
+
+
+def test_instants_in_a_query_may_be_dates(document: dict[str, Any]) -> None:
+    parameters = document["paths"]["/portfolios/{portfolio_id}/transactions"]["get"]["parameters"]
+    for parameter in parameters:
+        if parameter["name"] in ("from", "to"):
+            formats = re.findall(r"'format': '([a-z-]+)'", str(parameter["schema"]))
+            assert formats == ["date-time", "date"]
+    assert {"from", "to"} < {parameter["name"] for parameter in parameters}
 
 
 def test_the_documentation_page_is_there(api: httpx.Client) -> None:
