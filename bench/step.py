@@ -87,7 +87,7 @@ class Lane:
     def _record(self, topic: str, portfolio_id: str, value: bytes) -> InputRecord:
         self._offset += 1
         source = Source(topic, self._partition, self._offset)
-        return InputRecord(source, False, portfolio_id.encode(), value, [])
+        return InputRecord(source, False, portfolio_id.encode(), value, [], 0)
 
 
 def published(outcome: Outcome) -> Iterator[Published]:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Collection
 
-from confluent_kafka import IsolationLevel, TopicPartition
+from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 from faust.types.tuples import TP
 
@@ -13,6 +13,32 @@ from streams.transport import Positions
 from wire.topics import INPUTS
 
 _KEEP_SECONDS = 0.05  # many askers make one question
+# What a client is told whose knowledge of the leaders is from before a restart of the broker. It
+# keeps that knowledge for minutes.
+_OUTDATED = {
+    KafkaError.FENCED_LEADER_EPOCH,
+    KafkaError.UNKNOWN_LEADER_EPOCH,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+}
+
+
+class CommittedEnds:
+    """Where readers of committed records end. From any thread."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._bootstrap = bootstrap
+        self._kafka = admin(bootstrap)
+
+    def of(self, places: Collection[TP]) -> dict[TP, int]:
+        """Raises KafkaException while the broker is away."""
+        try:
+            return committed_ends(self._kafka, places)
+        except KafkaException as error:
+            if error.args[0].code() not in _OUTDATED:
+                raise
+        self._kafka = admin(self._bootstrap)
+        return committed_ends(self._kafka, places)
 
 
 class InputLag:
@@ -20,7 +46,7 @@ class InputLag:
 
     def __init__(self, app: WorkerApp) -> None:
         self._app = app
-        self._admin = admin(app.settings.kafka_bootstrap)
+        self._ends = CommittedEnds(app.settings.kafka_bootstrap)
         self._asked_at = 0.0
         self._records = 0
 
@@ -31,7 +57,7 @@ class InputLag:
             return self._records
         lanes = [pump.lane for pump in list(self._app.pumps.values())]
         places = [TP(topic.name, lane.partition) for lane in lanes for topic in INPUTS]
-        ends = committed_ends(self._admin, places)
+        ends = self._ends.of(places)
         total = 0
         for lane in lanes:
             # Asked after the ends: a lane that reached them is not behind.

@@ -102,6 +102,12 @@ class Lane:
         metrics.CACHED_LOTS.labels(partition).set_function(lambda: self._step.journal.cached_lots)
         metrics.UNSETTLED.labels(partition).set_function(lambda: self.unsettled)
 
+    def begin(self) -> None:
+        """Commit what is fixed at the first start, also where no event comes for long. Ends the
+        process on any failure."""
+        if not self.progress.default_method:
+            self.handle([])
+
     @property
     def has_work(self) -> bool:
         """Whether a re-booking waits, so that `handle` is worth calling without a batch."""
@@ -250,7 +256,9 @@ def _input_records(batch: Batch) -> list[InputRecord]:
     if topic == FORWARDED.name:
         return [_forwarded_record(topic, partition, record) for record in records]
     return [
-        InputRecord(Source(topic, partition, r.offset), False, r.key, r.value, list(r.headers))
+        InputRecord(
+            Source(topic, partition, r.offset), False, r.key, r.value, list(r.headers), r.timestamp
+        )
         for r in records
     ]
 
@@ -262,8 +270,9 @@ def _forwarded_record(topic: str, partition: int, record: Any) -> InputRecord:
     source = _forwarded_from(headers[-_FORWARDING_HEADERS:])
     if source is None:
         source = Source(topic, partition, record.offset)
-        return InputRecord(source, True, record.key, record.value, headers)
-    return InputRecord(source, True, record.key, record.value, headers[:-_FORWARDING_HEADERS])
+    else:
+        headers = headers[:-_FORWARDING_HEADERS]
+    return InputRecord(source, True, record.key, record.value, headers, record.timestamp)
 
 
 def _forwarded_from(headers: Headers) -> Source | None:

@@ -94,7 +94,9 @@ class TransactionLog:
             producer.poll(0)
         for topic, sent_on in ((FORWARDED, outcome.forwarded), (DEAD_LETTER, outcome.dead)):
             for r in sent_on:
-                self._put(topic, r.key, r.value, r.partition, headers=r.headers)
+                self._put(
+                    topic, r.key, r.value, r.partition, headers=r.headers, timestamp=r.timestamp
+                )
         self._put(CHANGELOG, state.PROGRESS, progress, p, on_delivery=last)
         self._finish()
         assert last.error is None
@@ -112,12 +114,14 @@ class TransactionLog:
         *,
         headers: Headers | None = None,
         on_delivery: Delivered | None = None,
+        timestamp: int = 0,
     ) -> None:
         while True:
             try:
                 self._producer.produce(
-                    topic.name, value, key, partition, headers=headers, on_delivery=on_delivery
-                )
+                    topic.name, value, key, partition, headers=headers, on_delivery=on_delivery,
+                    timestamp=max(0, timestamp),  # 0: now
+                )  # fmt: skip
             except BufferError:
                 # A batch may be larger than the producer's queue; wait for some to be delivered.
                 self._producer.poll(0.1)

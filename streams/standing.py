@@ -9,8 +9,7 @@ from faust.types.tuples import TP
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from streams import metrics
-from streams.lag import committed_ends
-from streams.topics import admin
+from streams.lag import CommittedEnds
 
 OK = "ok"
 
@@ -20,7 +19,7 @@ def create_api(
 ) -> FastAPI:
     """`standing` says OK or what the store waits for, `progress` how far each partition is."""
     api = FastAPI(title="Store", docs_url=None, redoc_url=None, openapi_url=None)
-    kafka = admin(bootstrap)
+    committed = CommittedEnds(bootstrap)
 
     @api.get("/livez")
     async def livez() -> dict[str, str]:
@@ -35,7 +34,7 @@ def create_api(
     def prometheus() -> Response:
         done = progress()
         try:
-            ends = committed_ends(kafka, done.keys())
+            ends = committed.of(done.keys())
         except KafkaException:
             metrics.STORE_LAG.set(float("nan"))  # unknown, which no number says
         else:

@@ -54,6 +54,7 @@ class InputRecord(msgspec.Struct, frozen=True):
     key: bytes | None
     value: bytes | None
     headers: Headers
+    timestamp: int  # milliseconds since 1970, of the record at `source`; -1: it has none
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,7 @@ class OutputRecord:
     key: bytes | None
     value: bytes | None
     headers: Headers
+    timestamp: int  # that of the record it was made of
 
     @classmethod
     def of(cls, record: InputRecord, partition: int, headers: Headers) -> "OutputRecord":
@@ -71,7 +73,8 @@ class OutputRecord:
         own = record.headers
         if sum(len(name) + len(value or b"") for name, value in own) > PART_BYTES_MAX:
             own = []
-        return cls(partition, _bounded(record.key), _bounded(record.value), own + headers)
+        key, value = _bounded(record.key), _bounded(record.value)
+        return cls(partition, key, value, own + headers, record.timestamp)
 
 
 @dataclass(slots=True)

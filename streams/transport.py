@@ -24,6 +24,7 @@ from typing import Any, ClassVar
 import structlog
 from aiokafka.consumer import consumer as aiokafka_consumer
 from aiokafka.consumer import fetcher, group_coordinator
+from aiokafka.record import default_records, memory_records
 from faust.transport import drivers
 from faust.transport.consumer import ensure_TP
 from faust.transport.drivers import aiokafka as driver
@@ -69,13 +70,53 @@ class _Span(list[Any]):
     after: int
 
 
+class _AnyBytes(bytearray):
+    """Bytes whose parts become text whatever they are, as `\\xff` where they are none."""
+
+    def __getitem__(self, at: Any) -> Any:
+        part = super().__getitem__(at)
+        return _AnyBytes(part) if isinstance(at, slice) else part
+
+    def decode(self, *_: Any, **__: Any) -> str:
+        return super().decode("utf-8", "backslashreplace")
+
+
+class _LenientBatch(default_records._DefaultRecordBatchPy):  # type: ignore[misc]
+    """A record batch whose headers may have names that are no text."""
+
+    def _maybe_uncompress(self) -> None:
+        super()._maybe_uncompress()
+        buffer: Any = self._buffer  # type: ignore[has-type]
+        self._buffer = _AnyBytes(buffer)
+
+
+class _Batches(memory_records._MemoryRecordsPy):  # type: ignore[misc]
+    """The record batches of a fetch, the last one readable once more."""
+
+    def __init__(self, fetched: bytes) -> None:
+        self._last: Any = None
+        self._again: Any = None
+        super().__init__(fetched)
+
+    def has_next(self) -> bool:
+        return self._again is not None or super().has_next()
+
+    def next_batch(self) -> Any:
+        again, self._again = self._again, None
+        if again is not None:
+            return _LenientBatch(again)
+        self._last = self._next_slice
+        return super().next_batch()
+
+    def read_again(self) -> None:
+        self._again = self._last
+
+
 class _StrictRecords(fetcher.PartitionRecords):  # type: ignore[misc]
     """Finds what is missing in the middle of a log that is never compacted: there each record
     batch, those of markers and aborted transactions included, starts where the last one ended."""
 
     def _unpack_records(self) -> Any:
-        if self._tp.topic in Positions.compacted:
-            return super()._unpack_records()
         me: Any = self
         batches = me._records
 
@@ -91,8 +132,17 @@ class _StrictRecords(fetcher.PartitionRecords):  # type: ignore[misc]
                     )
                 return batch
 
-        self._records = Watched
-        return super()._unpack_records()
+        if self._tp.topic not in Positions.compacted:
+            self._records = Watched
+        while True:
+            try:
+                yield from super()._unpack_records()
+            except UnicodeDecodeError:
+                # The client takes header names for text. Other clients may send any bytes, and
+                # nobody's record may stop a partition. What was handed over already is passed.
+                batches.read_again()
+            else:
+                return
 
 
 class _SpanningResult(fetcher.FetchResult):  # type: ignore[misc]
@@ -118,6 +168,7 @@ class _SpanningResult(fetcher.FetchResult):  # type: ignore[misc]
 
 
 fetcher.FetchResult, fetcher.PartitionRecords = _SpanningResult, _StrictRecords
+fetcher.MemoryRecords = _Batches
 
 
 class _ConsumerThread(driver.AIOKafkaConsumerThread):

@@ -42,10 +42,11 @@ def tamper(table: Table) -> None:
 def main(folder: Path, what: str) -> None:
     table = Tables(folder).open(0)
     log = TellingLog(Logs(), 0)
-    lane = lane_over(table, log, lots_max=0)
+    lane = lane_over(table, log)
     lane.handle([batch([message(0)])])
     if what == "tampered":
         tamper(table)
+        lane = lane_over(table, log)  # with nothing cached
     offset = {"gap": 2, "again": 0, "tampered": 1}[what]
     lane.handle([batch([message(offset)])])
     say("went on")

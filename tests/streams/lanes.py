@@ -38,6 +38,7 @@ class Message(NamedTuple):
     key: bytes | None
     value: bytes | None
     headers: tuple[tuple[str, Any], ...] = ()
+    timestamp: int = 0
 
 
 def batch(

@@ -73,7 +73,7 @@ class Partitions:
         waiting: list[list[InputRecord]] = [[] for _ in self.all]
         for r in records:
             source = Source(r.topic, r.partition, r.offset)
-            waiting[r.partition].append(InputRecord(source, False, r.key, r.value, []))
+            waiting[r.partition].append(InputRecord(source, False, r.key, r.value, [], 0))
             if self.rng.random() < 1 / batch_max:
                 self.book(r.partition, waiting, steps)
         while any(waiting) or any(p.step.has_work for p in self.all):
@@ -92,7 +92,7 @@ class Partitions:
                 int(headers["source-offset"]),
             )
             waiting[record.partition].append(
-                InputRecord(source, True, record.key, record.value, [])
+                InputRecord(source, True, record.key, record.value, [], 0)
             )
         partition.forwarded.clear()
         if self.rng.random() < 0.02:

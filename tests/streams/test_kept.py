@@ -274,8 +274,8 @@ def test_books_do_not_depend_on_how_much_is_cached(table: Table, lots_max: int) 
     for start in range(0, 210, 10):
         books.book(*history[start : start + 10])
         # The holding used last is kept, whatever its size.
-        held = (books.journal.holding("P", f"S{n}") for n in range(7))
-        largest = max(len(holding.lots) + 1 for holding in held if holding is not None)
+        known = (books.journal.holding("P", f"S{n}") for n in range(7))
+        largest = max(len(holding.lots) + 1 for holding in known if holding is not None)
         assert books.journal.cached_lots <= max(lots_max, largest)
     memory = one_by_one(*history).journal
     for security in (f"S{n}" for n in range(7)):

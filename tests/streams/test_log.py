@@ -1,3 +1,4 @@
+import time
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from wire.topics import (
     POSITIONS,
 )
 
+RECEIVED_AT = 1_600_000_000_123
 WRITTEN = (COMPLETED, POSITIONS, PORTFOLIOS_CURRENT, CHANGELOG, FORWARDED, DEAD_LETTER)
 
 
@@ -41,8 +43,8 @@ def outcome(name: bytes, partition: int) -> Outcome:
     return Outcome(
         changes,
         Counts(),
-        dead=[OutputRecord(partition, None, None, odd)],
-        forwarded=[OutputRecord(partition + 1, b"", name, odd)],
+        dead=[OutputRecord(partition, None, None, odd, RECEIVED_AT)],
+        forwarded=[OutputRecord(partition + 1, b"", name, odd, -1)],
     )
 
 
@@ -75,6 +77,15 @@ def test_records_are_sent_on_with_key_value_and_headers_as_they_came(bootstrap: 
     assert (dead.key(), dead.value(), dead.headers()) == (None, None, headers)
 
 
+def test_what_is_sent_on_keeps_its_time_and_what_has_none_is_of_now(bootstrap: str) -> None:
+    before = time.time()
+    TransactionLog(bootstrap, 6).commit(outcome(b"one", 6), b"progress")
+    [dead] = messages(bootstrap, DEAD_LETTER, 6)
+    [forwarded] = messages(bootstrap, FORWARDED, 7)
+    assert dead.timestamp()[1] == RECEIVED_AT
+    assert forwarded.timestamp()[1] >= int(before * 1000)
+
+
 def test_a_batch_without_results_names_none(bootstrap: str) -> None:
     log = TransactionLog(bootstrap, 2)
     assert log.commit(Outcome(Changes(), Counts()), b"a").results is None
@@ -87,7 +98,7 @@ def test_the_largest_records_that_there_are_fit(bootstrap: str) -> None:
     outcome = Outcome(
         Changes(results=[(b"P", big, False)], changelog=[(b"hP\0S", big)]),
         Counts(),
-        dead=[OutputRecord(3, big, big, [("x", big)])],
+        dead=[OutputRecord(3, big, big, [("x", big)], 0)],
     )
     TransactionLog(bootstrap, 3).commit(outcome, b"progress")
     assert [len(value) for value in values(bootstrap, COMPLETED, 3)] == [PART_BYTES_MAX]
@@ -115,7 +126,7 @@ def test_nothing_of_a_batch_that_was_not_committed_is_seen_by_readers(bootstrap:
     seen = [values(bootstrap, *place) for place in places]
     broken = outcome(b"two", 5)
     # All the others are written before it, and it cannot be.
-    broken.dead.append(OutputRecord(5, None, b"x" * (64 << 20), []))
+    broken.dead.append(OutputRecord(5, None, b"x" * (64 << 20), [], 0))
     with pytest.raises(KafkaException):
         log.commit(broken, b"progress")
     log._producer.flush(10)

@@ -33,6 +33,9 @@ def run(table: Table) -> Run:
     return run
 
 
+RECEIVED_AT = 1_700_000_000_123
+
+
 def record(
     value: bytes | None,
     *,
@@ -43,7 +46,8 @@ def record(
     key: bytes | None = b"P1",
     headers: Headers | None = None,
 ) -> InputRecord:
-    return InputRecord(Source(topic, partition, offset), is_forwarded, key, value, headers or [])
+    source = Source(topic, partition, offset)
+    return InputRecord(source, is_forwarded, key, value, headers or [], RECEIVED_AT)
 
 
 def buy(**fields: object) -> bytes:
@@ -65,6 +69,7 @@ def test_a_record_of_another_partition_is_sent_there_as_it_came(run: Run) -> Non
     outcome = run(record(buy(), partition=AWAY, key=b"odd", headers=odd), partition=AWAY)
     [sent] = outcome.forwarded
     assert (sent.partition, sent.key, sent.value) == (HOME, b"odd", buy())
+    assert sent.timestamp == RECEIVED_AT
     assert counted(outcome) == {"forwarded": 1}
     assert not outcome.changes.results
 
@@ -116,6 +121,7 @@ def test_a_dead_letter_keeps_key_value_and_headers_and_names_its_place(
     [letter] = run(record(value, key=None, headers=headers)).dead
     assert letter.partition == HOME
     assert (letter.key, letter.value) == (None, value)
+    assert letter.timestamp == RECEIVED_AT
     assert letter.headers[:2] == headers
     named = dict(letter.headers)
     assert named["source-topic"] == b"raw_transactions"

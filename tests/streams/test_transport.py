@@ -6,7 +6,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 from confluent_kafka import Producer
 from confluent_kafka import TopicPartition as Place
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
@@ -29,6 +30,16 @@ def holes(monkeypatch: pytest.MonkeyPatch) -> None:
         raise Hole(why)
 
     monkeypatch.setattr(transport, "stop_on_hole", stop)
+
+
+class Name(str):
+    """A header name of any bytes."""
+
+    def __new__(cls, name: bytes) -> "Name":
+        return super().__new__(cls, name.decode("latin-1"))
+
+    def encode(self, *_: str) -> bytes:
+        return super().encode("latin-1")
 
 
 class Log:
@@ -61,6 +72,20 @@ class Log:
         place = Place(self.tp.topic, 0, offset)
         [deleted] = self.admin.delete_records([place]).values()
         deleted.result()
+
+    def headers(self, *names: bytes, compression: int) -> None:
+        """One record for each name, all in one batch."""
+        asyncio.run(self._headers(names, compression))
+
+    async def _headers(self, names: tuple[bytes, ...], compression: int) -> None:
+        async with AIOKafkaProducer(bootstrap_servers=self.bootstrap) as producer:
+            batch = producer.create_batch()
+            # The builder in Python lets each name say its own bytes.
+            batch._builder = _DefaultRecordBatchBuilderPy(2, compression, 0, -1, -1, -1, 1 << 20)
+            for name in names:
+                headers = [(Name(name), b"x" * 100)]
+                assert batch.append(timestamp=None, key=None, value=name, headers=headers)
+            await (await producer.send_batch(batch, self.tp.topic, partition=0))
 
 
 @pytest.fixture
@@ -252,3 +277,23 @@ def test_a_heartbeat_counts_from_when_it_was_sent_and_only_if_it_was_confirmed(
         assert before <= Heartbeat.confirmed_at < before + 0.1
     else:
         assert not Heartbeat.confirmed_at
+
+
+@pytest.mark.parametrize("compression", [0, 3], ids=["none", "lz4"])
+def test_a_header_name_that_is_no_text_stops_nothing_and_is_shown_escaped(
+    log: Log, compression: int
+) -> None:
+    log.plain("before")
+    log.headers(b"plain", b"\xff", "\u00e9".encode(), b"a\x80b", compression=compression)
+    log.plain("behind")
+
+    async def main(reader: Reader) -> None:
+        found: list[Any] = []
+        while len(found) < 6:
+            found += await reader.span()
+        assert [record.offset for record in found] == list(range(6))
+        names = [name for record in found[1:5] for name, _ in record.headers]
+        assert names == ["plain", "\\xff", "\u00e9", "a\\x80b"]
+        assert found[-1].value == b"behind"
+
+    reading(log, main)

@@ -11,8 +11,9 @@ AT = datetime(2200, 12, 31, 23, 59, 59, 999_999, UTC)
 
 
 def test_the_largest_result_is_a_record_that_kafka_takes() -> None:
-    disposal = Disposal("x" * 128, AT, *[LONGEST] * 5)
-    outcome = Booked(*[LONGEST] * 6, disposals=(disposal,) * LOTS_RELIEVED_MAX)
+    disposal = Disposal("x" * 128, AT, LONGEST, LONGEST, LONGEST, LONGEST, LONGEST)
+    disposals = (disposal,) * LOTS_RELIEVED_MAX
+    outcome = Booked(LONGEST, LONGEST, LONGEST, LONGEST, LONGEST, LONGEST, disposals)
     transaction = Transaction(
         transaction_id="x" * 128, portfolio_id="x" * 128, security_id="x" * 128,
         transaction_type=TransactionType.SELL, transaction_date=AT, trade_currency="USD",
