@@ -37,6 +37,12 @@ RECORDS_MAX = 8000  # of one PostgreSQL transaction, but for a batch that is lon
 QUEUE_BATCHES = 32
 IDLE_SECONDS = 0.5
 RETRY_SECONDS = 0.5
+TOLD_EVERY = 20  # tries
+_PASSING = (
+    psycopg2.OperationalError,
+    psycopg2.InterfaceError,
+    psycopg2.errors.UndefinedTable,
+)
 SILENCE_SECONDS_MAX = 10.0  # it is asked each half second, but for a long write
 
 
@@ -150,27 +156,28 @@ class StoreApp(Application):
             try:
                 self._connection = database.connect(self.settings.database_url)
             except psycopg2.Error as error:
-                if waited % 20 == 0:
+                if waited % TOLD_EVERY == 0:
                     log.warning("waiting_for_postgresql", error=str(error).strip())
                 waited += 1
                 time.sleep(RETRY_SECONDS)
         return self._connection
 
     def _retried(self, call: Any) -> Any:
-        """The call's answer, repeated while PostgreSQL is away or not migrated yet."""
+        """The call's answer, repeated while PostgreSQL is away, has no room, or is not migrated."""
+        failed = 0
         while True:
             try:
                 answer = call(self._connected())
-            except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
-                log.warning("postgresql_lost", error=str(error).strip())
-            except psycopg2.errors.UndefinedTable as error:
-                log.warning("not_migrated", error=str(error).strip())
+            except _PASSING as error:
+                if failed % TOLD_EVERY == 0:
+                    log.warning("postgresql_refuses", error=str(error).strip(), failed=failed)
+                failed += 1
+                self._connection.close()
+                self._connection = None
                 time.sleep(RETRY_SECONDS)
             else:
                 self._answered_at = time.monotonic()
                 return answer
-            self._connection.close()
-            self._connection = None
 
     def _read_progress(self, assigned: set[TP]) -> dict[TP, int]:
         def read(connection: Any) -> database.Progress:
