@@ -287,15 +287,17 @@ class FieldError(Document):
 
 
 class DeadLetter(Document):
-    """A row of `dead_letters`."""
+    """A row of `dead_letters`; long keys and values are cut."""
 
     topic: str
     partition: int
     offset: int
     key: str | None
     key_encoding: Literal["utf-8", "base64"] | None
+    key_bytes: int | None = Field(description="The length of the whole key.")
     value: str | None
     value_encoding: Literal["utf-8", "base64"] | None
+    value_bytes: int | None = Field(description="The length of the whole value.")
     errors: list[FieldError]
     received_at: Instant
     as_of: int | None

@@ -6,7 +6,8 @@ key its cursor names, so the last page costs what the first does.
 
 import asyncio
 import base64
-from collections.abc import Callable, Iterator, Mapping
+import codecs
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,10 +20,12 @@ from fastapi import APIRouter, Query, Response
 from psycopg2.errors import UndefinedTable
 from sqlalchemy import (
     ColumnElement,
+    Connection,
     FromClause,
     RowMapping,
     Select,
     create_engine,
+    func,
     or_,
     select,
     tuple_,
@@ -34,12 +37,19 @@ from api.parameters import DatedPage, HoldingPage, Page, PortfolioId, Transactio
 from api.problems import unavailable
 from calculator import plain
 from migrations.schema import dead_letters, lot_disposals, portfolios, transactions
+from wire.objects import MESSAGE_BYTES_MAX
 from wire.results import instant
 
 CONNECTIONS_MAX = 4
 CONNECT_SECONDS_MAX = 3
 STATEMENT_SECONDS_MAX = 10
 ANSWER_SECONDS_MAX = 15.0
+# A page ends early behind the item that fills it. Rows are fetched a few at a time, so that this
+# bounds the memory too.
+PAGE_BYTES_MAX = 4 * 1024 * 1024
+ROWS_AT_ONCE_MAX = 50
+# What is longer than an event may be can be megabytes of anything: PostgreSQL cuts it.
+SHOWN_BYTES_MAX = MESSAGE_BYTES_MAX
 BINARY = ("key", "value")  # of dead letters
 
 Condition = ColumnElement[bool]
@@ -54,7 +64,7 @@ class Listing:
     """A list and its order: newest first (those without a date last), then by ids."""
 
     name: str
-    columns: FromClause  # what an item shows
+    columns: Sequence[ColumnElement[Any]]  # what an item shows
     source: FromClause
     newest: ColumnElement[Any] | None
     ids: tuple[ColumnElement[Any], ...]
@@ -65,7 +75,7 @@ class Listing:
 
     def parts(self, asked: Filters, after: tuple[Any, ...] | None) -> Iterator[Select[Any]]:
         """The statements whose rows, one after the other, are the list behind `after`."""
-        every = select(*self.columns.c).select_from(self.source)
+        every = select(*self.columns).select_from(self.source)
         every = every.where(*(self.filters[name](value) for name, value in asked.items()))
         ids = tuple_(*self.ids)
         if self.newest is None:
@@ -85,9 +95,19 @@ class Listing:
             yield undated
 
 
+def _shown(columns: Iterable[ColumnElement[Any]]) -> Iterator[ColumnElement[Any]]:
+    """Of the binary ones the beginning, and the length of the whole."""
+    for column in columns:
+        if column.name in BINARY:
+            yield func.substring(column, 1, SHOWN_BYTES_MAX, type_=column.type).label(column.name)
+            yield func.octet_length(column).label(f"{column.name}_bytes")
+        else:
+            yield column
+
+
 PORTFOLIOS = Listing(
     name="portfolios",
-    columns=portfolios,
+    columns=tuple(portfolios.c),
     source=portfolios,
     newest=None,
     ids=(portfolios.c.portfolio_id,),
@@ -97,7 +117,7 @@ PORTFOLIOS = Listing(
 )
 TRANSACTIONS = Listing(
     name="transactions",
-    columns=transactions,
+    columns=tuple(transactions.c),
     source=transactions,
     newest=transactions.c.transaction_date,
     ids=(transactions.c.transaction_id,),
@@ -115,7 +135,7 @@ TRANSACTIONS = Listing(
 # Through their transactions, whose index has the order; see the schema.
 DISPOSALS = Listing(
     name="disposals",
-    columns=lot_disposals,
+    columns=tuple(lot_disposals.c),
     source=transactions.join(
         lot_disposals,
         (lot_disposals.c.portfolio_id == transactions.c.portfolio_id)
@@ -134,7 +154,7 @@ DISPOSALS = Listing(
 )
 DEAD_LETTERS = Listing(
     name="dead letters",
-    columns=dead_letters,
+    columns=tuple(_shown(dead_letters.c)),
     source=dead_letters,
     newest=dead_letters.c.received_at,
     ids=(dead_letters.c.topic, dead_letters.c.partition, dead_letters.c.offset),
@@ -158,6 +178,11 @@ class History:
                 database_url,
                 connect_timeout=CONNECT_SECONDS_MAX,
                 application_name="portfolio-api",
+                # A server that went without a word must not keep a thread for hours.
+                keepalives_idle=5,
+                keepalives_interval=2,
+                keepalives_count=3,
+                tcp_user_timeout=int(ANSWER_SECONDS_MAX * 1000),
                 options=f"-c statement_timeout={STATEMENT_SECONDS_MAX}s -c timezone=UTC"
                 " -c default_transaction_read_only=on",
             ),
@@ -198,18 +223,33 @@ class History:
         after: tuple[Any, ...] | None,
         limit: int,
     ) -> bytes:
-        rows: list[RowMapping] = []
-        with self._engine.connect() as connection:
-            for part in listing.parts(asked, after):
-                # One more than asked for tells whether the list goes on.
-                rows += connection.execute(part.limit(limit + 1 - len(rows))).mappings()
-                if len(rows) > limit:
-                    break
-        shown = rows[:limit]
+        items: list[bytes] = []
+        size = 0
+        key: list[object] = []
         following = None
-        if len(rows) > limit:
-            following = cursor.encode(scope, [shown[-1][name] for name in listing.key])
-        return msgspec.json.encode({"items": [_item(row) for row in shown], "next": following})
+        with self._engine.connect() as connection:
+            connection.execution_options(stream_results=True, max_row_buffer=ROWS_AT_ONCE_MAX)
+            for row in self._rows(connection, listing.parts(asked, after), limit):
+                if len(items) == limit or size >= PAGE_BYTES_MAX:
+                    following = cursor.encode(scope, key)
+                    break
+                items.append(msgspec.json.encode(_item(row)))
+                size += len(items[-1])
+                key = [row[name] for name in listing.key]
+        return b'{"items":[%b],"next":%b}' % (b",".join(items), msgspec.json.encode(following))
+
+    @staticmethod
+    def _rows(
+        connection: Connection, parts: Iterator[Select[Any]], limit: int
+    ) -> Iterator[RowMapping]:
+        """One more than asked for tells whether the list goes on."""
+        left = limit + 1
+        for part in parts:
+            if not left:
+                return
+            for row in connection.execute(part.limit(left)).mappings():
+                left -= 1
+                yield row
 
 
 def _item(row: RowMapping) -> dict[str, object]:
@@ -221,17 +261,19 @@ def _item(row: RowMapping) -> dict[str, object]:
             case datetime():
                 item[name] = instant(value)
             case bytes() | None if name in BINARY:
-                item[name], item[f"{name}_encoding"] = _text(value)
+                is_whole = value is None or len(value) == row[f"{name}_bytes"]
+                item[name], item[f"{name}_encoding"] = _text(value, is_whole=is_whole)
             case _:
                 item[name] = value
     return item
 
 
-def _text(value: bytes | None) -> tuple[str | None, str | None]:
+def _text(value: bytes | None, *, is_whole: bool) -> tuple[str | None, str | None]:
     if value is None:
         return None, None
     try:
-        return value.decode(), "utf-8"
+        # Where it was cut, a character may be incomplete.
+        return codecs.getincrementaldecoder("utf-8")().decode(value, final=is_whole), "utf-8"
     except UnicodeDecodeError:
         return base64.b64encode(value).decode(), "base64"
 
@@ -271,7 +313,10 @@ def routes(history: History) -> APIRouter:
         "/dead-letters",
         summary="Events that could not be read, newest first",
         description="`from` and `to` ask for `received_at`. A key or value is text where it is "
-        "UTF-8, else base64; `key_encoding` and `value_encoding` say which.",
+        "UTF-8, else base64; `key_encoding` and `value_encoding` say which. Of one longer than "
+        f"{SHOWN_BYTES_MAX} bytes, as no event may be, the beginning is shown; `key_bytes` and "
+        "`value_bytes` are the length of the whole. A page may end before `limit` where its items "
+        "are large.",
         responses=openapi.answers(documents.DeadLetterList, 422, 503),
     )
     async def list_dead_letters(asked: Annotated[DatedPage, Query()]) -> Response:

@@ -9,12 +9,15 @@ import pytest
 from psycopg2 import connect
 from sqlalchemy import Table, create_engine, insert
 
+from api.documents import DeadLetter
+from api.history import SHOWN_BYTES_MAX
 from migrations.schema import dead_letters, lot_disposals, portfolios, transactions
 from tests.api.test_ingest import problem_of
 
 DAY = datetime(2024, 1, 1, tzinfo=UTC)
 TRANSACTIONS = "/portfolios/P1/transactions"
 DISPOSALS = "/portfolios/P1/disposals"
+MEGABYTE = 1024 * 1024
 
 
 def store(database_url: str, table: Table, rows: list[dict[str, Any]]) -> None:
@@ -170,19 +173,20 @@ def test_portfolios_are_listed_by_id(history_api: httpx.Client, migrated: str) -
     assert found[0]["name"] == 'Größe "A"'
 
 
-def test_dead_letters_are_text_where_they_can_be(history_api: httpx.Client, migrated: str) -> None:
-    def letter(offset: int, key: bytes | None, value: bytes | None) -> dict[str, Any]:
-        error = {"field": "", "rule": "message_must_be_json", "message": "m"}
-        return {
-            "topic": "raw_transactions",
-            "partition": offset % 2,
-            "offset": offset,
-            "key": key,
-            "value": value,
-            "errors": [error],
-            "received_at": DAY,
-        }
+def letter(offset: int, key: bytes | None, value: bytes | None) -> dict[str, Any]:
+    error = {"field": "", "rule": "message_must_be_json", "message": "m"}
+    return {
+        "topic": "raw_transactions",
+        "partition": offset % 2,
+        "offset": offset,
+        "key": key,
+        "value": value,
+        "errors": [error],
+        "received_at": DAY,
+    }
 
+
+def test_dead_letters_are_text_where_they_can_be(history_api: httpx.Client, migrated: str) -> None:
     letters = [
         letter(0, b"P1", b"{\x00\xc3\xa4"),
         letter(1, None, b"\xff\x00"),
@@ -200,8 +204,44 @@ def test_dead_letters_are_text_where_they_can_be(history_api: httpx.Client, migr
     assert third["value_encoding"] == "base64"
     assert base64.b64decode(third["value"]) == b"\xff\x00"
     assert (second["key"], second["value"]) == ("", None)
+    lengths = [(item["key_bytes"], item["value_bytes"]) for item in found]
+    assert lengths == [(2, 4), (0, None), (None, 2)]
+    assert set(first) == set(DeadLetter.model_fields)
     assert first["errors"][0]["rule"] == "message_must_be_json"
     assert list(pages(history_api, "/dead-letters", **{"from": "2024-01-02"})) == [[]]
+
+
+def test_of_a_long_dead_letter_the_beginning_is_shown(
+    history_api: httpx.Client, migrated: str
+) -> None:
+    text, junk = "ä" * MEGABYTE, b"\xff" * MEGABYTE
+    letters = [
+        letter(0, text.encode(), b"x" + text.encode()),  # is cut in the middle of a character
+        letter(2, b"", b"\xc3" * SHOWN_BYTES_MAX),
+        letter(4, b"", junk),
+    ]
+    store(migrated, dead_letters, letters)
+    first, second, third = history_api.get("/dead-letters").json()["items"]
+    assert (first["key"], first["key_bytes"]) == (text[: SHOWN_BYTES_MAX // 2], 2 * MEGABYTE)
+    assert first["value"] == "x" + text[: SHOWN_BYTES_MAX // 2 - 1]
+    assert (first["value_encoding"], first["value_bytes"]) == ("utf-8", 2 * MEGABYTE + 1)
+    assert (second["value_encoding"], second["value_bytes"]) == ("base64", SHOWN_BYTES_MAX)
+    assert base64.b64decode(third["value"]) == junk[:SHOWN_BYTES_MAX]
+    assert third["value_bytes"] == MEGABYTE
+
+
+def test_a_page_of_large_items_ends_early(history_api: httpx.Client, migrated: str) -> None:
+    store(migrated, dead_letters, [letter(n, None, b"\0" * MEGABYTE) for n in range(30)])
+    sizes: list[int] = []
+    cursor: dict[str, str] = {}
+    offsets: list[int] = []
+    while not sizes or cursor["cursor"]:
+        answer = history_api.get("/dead-letters", params={"limit": "1000"} | cursor)
+        sizes.append(len(answer.content))
+        offsets += [item["offset"] for item in answer.json()["items"]]
+        cursor = {"cursor": answer.json()["next"]}
+    assert max(sizes) < 5 * MEGABYTE
+    assert offsets == [*range(0, 30, 2), *range(1, 30, 2)]
 
 
 @pytest.mark.parametrize(
