@@ -1,5 +1,6 @@
 """The processes that make the system, as commands to be kept running: workers, store, API."""
 
+import errno
 import os
 import sys
 from collections.abc import Mapping
@@ -16,21 +17,34 @@ PROGRAM = (sys.executable, "-P", "-m", "cli.main")
 
 
 def worker_ports(settings: Settings, workers: int) -> list[int]:
-    """A free port for each worker, the same ones at every start."""
+    """A free port for each worker, the same ones at every start as long as nobody takes them."""
     files = Files(settings.data_dir)
-    return [ports.demand(files.ports, f"worker-{number}") for number in range(1, workers + 1)]
+    return [ports.free(files.ports, f"worker-{number}") for number in range(1, workers + 1)]
 
 
 def store_port(settings: Settings) -> int:
-    return ports.demand(Files(settings.data_dir).ports, "store")
+    return ports.free(Files(settings.data_dir).ports, "store")
 
 
 def demand_api_port(settings: Settings) -> None:
-    if not ports.is_free(settings.api_port, settings.api_host):
-        raise ServerError(
-            f"port {settings.api_port} of {settings.api_host} is taken by another program: "
-            "set API_PORT"
-        )
+    """The port of the API must be free, and be ours to take."""
+    try:
+        ports.try_to_listen(settings.api_port, settings.api_host)
+    except OSError as error:
+        raise ServerError(_refusal(settings, error)) from error
+
+
+def _refusal(settings: Settings, error: OSError) -> str:
+    host, port = settings.api_host, settings.api_port
+    match error.errno:
+        case errno.EADDRINUSE:
+            return f"port {port} of {host} is taken by another program: set API_PORT"
+        case errno.EACCES | errno.EPERM:
+            return f"this account may not listen on port {port} of {host}: set API_PORT"
+        case errno.EADDRNOTAVAIL:
+            return f"{host} is no address of this machine: set API_HOST"
+        case _:  # also what cannot be resolved, which has numbers of its own
+            return f"the API cannot listen at {host}: {error.strerror}: set API_HOST"
 
 
 def worker(settings: Settings, found: Connections, number: int, port: int) -> Command:

@@ -141,10 +141,18 @@ def locked(files: Files) -> Iterator[None]:
 def _addresses(settings: Settings, files: Files) -> Connections:
     bootstrap, url = settings.kafka_bootstrap, settings.database_url
     if bootstrap is None:
-        bootstrap = f"{LOOPBACK}:{ports.remembered(files.ports, 'kafka')}"
+        bootstrap = f"{LOOPBACK}:{_port(files, 'kafka')}"
     if url is None:
-        url = postgres.url(ports.remembered(files.ports, "postgres"), files.data_dir / "postgres")
+        url = postgres.url(_port(files, "postgres"), files.data_dir / "postgres")
     return Connections(bootstrap, url)
+
+
+def _port(files: Files, name: str) -> int:
+    """Where the server listens, or will: of one that runs its pid file says."""
+    process = processes.find(files.pid(name))
+    if process is not None and process.port is not None:
+        return process.port
+    return ports.remembered(files.ports, name)
 
 
 def _start_missing(settings: Settings, files: Files, start: Start) -> None:
@@ -174,8 +182,8 @@ def _start_missing(settings: Settings, files: Files, start: Start) -> None:
 def _kafka(files: Files) -> Command:
     where = kafka.place(files.data_dir)
     port = ports.demand(files.ports, "kafka")
-    kafka.initialise(where, port, ports.demand(files.ports, "kafka-controller"))
-    return kafka.command(where, files.log("kafka"), files.pid("kafka"))
+    kafka.initialise(where, port, ports.free(files.ports, "kafka-controller"))
+    return kafka.command(where, port, files.log("kafka"), files.pid("kafka"))
 
 
 def _postgres(files: Files) -> Command:

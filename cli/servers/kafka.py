@@ -91,13 +91,14 @@ def initialise(where: Place, broker_port: int, controller_port: int) -> None:
     settings.write_text(_properties(data, broker_port, controller_port))
 
 
-def command(where: Place, log: Path, pid_file: Path) -> Command:
-    """The broker with the settings written before."""
+def command(where: Place, port: int, log: Path, pid_file: Path) -> Command:
+    """The broker with the settings written before, which say that port."""
     return Command(
         name="kafka",
         argv=[*_java(where, HEAP), "kafka.Kafka", str(where.home / "server.properties")],
         log=log,
         pid_file=pid_file,
+        port=port,
         environment=os.environ | LOCALE,
         directory=where.home,
         stop_signals=STOP_SIGNALS,

@@ -34,11 +34,12 @@ def started_at(pid: int) -> str | None:
     return f"{boot.read_text().strip() if boot.exists() else ''}/{fields[19]}"
 
 
-def write_pid_file(path: Path, bound_to: int | None) -> None:
+def write_pid_file(path: Path, bound_to: int | None, port: int | None = None) -> None:
     """Name this process in the file, all of it or nothing."""
     pid = os.getpid()
+    content = {"pid": pid, "started": started_at(pid), "bound_to": bound_to, "port": port}
     draft = path.with_suffix(f".{pid}")
-    draft.write_text(json.dumps({"pid": pid, "started": started_at(pid), "bound_to": bound_to}))
+    draft.write_text(json.dumps(content))
     draft.replace(path)
 
 
@@ -48,7 +49,8 @@ def main(order: dict[str, Any]) -> None:
         signal.signal(number, signal.SIG_DFL)
     parent = order["parent"]
     if order["pid_file"] is not None:
-        write_pid_file(Path(order["pid_file"]), parent if order["death_signal"] else None)
+        bound_to = parent if order["death_signal"] else None
+        write_pid_file(Path(order["pid_file"]), bound_to, order["port"])
     if order["account"] is not None:
         uid, gid = order["account"]
         os.setgroups([])

@@ -1,5 +1,9 @@
-"""Loopback ports: picked once, then remembered, so that addresses survive a restart."""
+"""Loopback ports: picked once, then remembered, so that addresses survive a restart.
 
+What is remembered is where to start the next time. Where something runs, its pid file says.
+"""
+
+import errno
 import json
 import random
 import socket
@@ -13,31 +17,35 @@ LOOPBACK = "127.0.0.1"
 CANDIDATES = range(20_000, 30_000)
 
 
-def is_free(port: int, host: str = LOOPBACK) -> bool:
-    """Whether a server could listen there now; connections that only linger do not count."""
-    family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+def is_free(port: int) -> bool:
+    """Whether a server could listen there now."""
+    try:
+        try_to_listen(port, LOOPBACK)
+    except OSError:
+        return False
+    return True
+
+
+def try_to_listen(port: int, host: str) -> None:
+    """Raise the OSError that a server would; connections that only linger do not count."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except UnicodeError as error:  # what can be no name of a host
+        raise OSError(errno.EINVAL, str(error)) from error
+    family, kind, _, _, address = found[0]
     with socket.socket(family, kind) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(address)
-        except OSError:
-            return False
-    return True
+        probe.bind(address)
 
 
 def remembered(file: Path, name: str) -> int:
     """The port of that name, picked and written down at the first call."""
-    ports: dict[str, int] = json.loads(file.read_text()) if file.exists() else {}
-    if name not in ports:
-        ports[name] = _pick(taken=set(ports.values()))
-        draft = file.with_suffix(".new")
-        draft.write_text(json.dumps(ports, indent=2) + "\n")
-        draft.replace(file)
-    return ports[name]
+    port = _read(file).get(name)
+    return _pick(file, name) if port is None else port
 
 
 def demand(file: Path, name: str) -> int:
-    """The remembered port, which must be free."""
+    """The remembered port, which must be free: others may have been told of it."""
     port = remembered(file, name)
     if not is_free(port):
         raise ServerError(
@@ -47,8 +55,23 @@ def demand(file: Path, name: str) -> int:
     return port
 
 
-def _pick(taken: set[int]) -> int:
+def free(file: Path, name: str) -> int:
+    """The remembered port, or another where that is taken: nobody keeps an address with it."""
+    port = remembered(file, name)
+    return port if is_free(port) else _pick(file, name)
+
+
+def _read(file: Path) -> dict[str, int]:
+    ports: dict[str, int] = json.loads(file.read_text()) if file.exists() else {}
+    return ports
+
+
+def _pick(file: Path, name: str) -> int:
+    ports = _read(file)
     for port in random.sample(CANDIDATES, len(CANDIDATES)):
-        if port not in taken and is_free(port):
+        if port not in ports.values() and is_free(port):
+            draft = file.with_suffix(".new")
+            draft.write_text(json.dumps(ports | {name: port}, indent=2) + "\n")
+            draft.replace(file)
             return port
     raise ServerError(f"no port from {CANDIDATES[0]} to {CANDIDATES[-1]} is free")

@@ -97,6 +97,7 @@ def command(where: Place, port: int, log: Path, pid_file: Path) -> Command:
         argv=argv,
         log=log,
         pid_file=pid_file,
+        port=port,
         directory=data,
         account=where.account,
         stop_signals=STOP_SIGNALS,

@@ -24,6 +24,7 @@ class Command:
     argv: Sequence[str]
     log: Path
     pid_file: Path | None = None
+    port: int | None = None  # where it will listen; the pid file repeats it
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     directory: Path = field(default_factory=Path.cwd)
     account: tuple[int, int] | None = None  # uid and gid to run as, where this process is root
@@ -40,6 +41,7 @@ class Process:
     pid: int
     started: str
     bound_to: int | None  # the parent it ends with, None: lives until it is stopped
+    port: int | None = None  # where it listens, if anybody said so
 
     def is_running(self) -> bool:
         return launch.started_at(self.pid) == self.started
@@ -89,6 +91,7 @@ def _start(command: Command, *, bound: bool) -> Process:
         "directory": str(command.directory),
         "account": command.account,
         "pid_file": None if command.pid_file is None else str(command.pid_file),
+        "port": command.port,
         "parent": os.getpid(),
         "death_signal": int(command.death_signal) if bound else 0,
     }
@@ -104,7 +107,8 @@ def _start(command: Command, *, bound: bool) -> Process:
     # Popen would warn, when collected, of a child that lives on; these are waited for by pid.
     child.returncode = 0
     started = launch.started_at(child.pid)
-    return Process(child.pid, started or "ended at once", os.getpid() if bound else None)
+    bound_to = os.getpid() if bound else None
+    return Process(child.pid, started or "ended at once", bound_to, command.port)
 
 
 def find(pid_file: Path) -> Process | None:
@@ -113,7 +117,8 @@ def find(pid_file: Path) -> Process | None:
         content = json.loads(pid_file.read_text())
     except (FileNotFoundError, json.JSONDecodeError):
         return None
-    process = Process(content["pid"], content["started"], content["bound_to"])
+    port = content.get("port")  # not in files of an earlier version
+    process = Process(content["pid"], content["started"], content["bound_to"], port)
     return process if process.is_running() else None
 
 

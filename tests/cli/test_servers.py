@@ -101,6 +101,10 @@ def test_servers_live_from_up_to_down_and_survive_a_kill_of_everything(
 
     bootstrap, url = described["kafka"]["bootstrap"], described["database"]["url"]
     assert connections(stopped_after) == Connections(bootstrap, url)
+    # Where they run they know themselves; what is remembered is for the next start.
+    (data_dir / "run" / "ports.json").unlink()
+    assert connections(stopped_after) == Connections(bootstrap, url)
+    assert printed(portfolio(data_dir, "servers", "up", "--json")) == described
     client = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
     client.create_topics([NewTopic("kept", 1)])["kept"].result()
     with psycopg2.connect(url) as connection, connection.cursor() as cursor:
@@ -115,7 +119,7 @@ def test_servers_live_from_up_to_down_and_survive_a_kill_of_everything(
         connections(stopped_after)
 
     # Other ports too: nothing that is stored may depend on them.
-    (data_dir / "run" / "ports.json").unlink()
+    (data_dir / "run" / "ports.json").unlink(missing_ok=True)
     again = printed(portfolio(data_dir, "servers", "up", "--json"))
     assert "kept" in topics(again["kafka"]["bootstrap"])
     with psycopg2.connect(again["database"]["url"]) as connection, connection.cursor() as cursor:
