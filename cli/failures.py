@@ -9,6 +9,7 @@ import psycopg2
 from confluent_kafka import KafkaError, KafkaException
 
 from cli.servers import ServerError
+from migrations.errors import UnknownRevision
 
 PATIENCE_SECONDS = 15.0
 # What a broker says that has just begun, or of topics that were just created.
@@ -43,3 +44,5 @@ def told_plainly() -> Iterator[None]:
         raise ServerError(f"Kafka: {error.args[0].str()} ({error.args[0].name()})") from error
     except psycopg2.Error as error:
         raise ServerError(f"PostgreSQL: {str(error).strip()}") from error
+    except UnknownRevision as error:
+        raise ServerError(str(error)) from error

@@ -14,8 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from calculator import Cancellation, Portfolio, Transaction
 from cli.printing import console, json_option, messages, print_json
 from cli.sending import Sender
-from cli.servers import connections
-from cli.settings import Settings
+from cli.servers import kafka_bootstrap
 from wire.csvlines import NumberedEvent, events_of_csv, events_of_json_lines
 from wire.fields import FieldError, Malformed
 from wire.portfolios import decode_portfolio
@@ -73,7 +72,7 @@ def ingest(
     Malformed lines are reported on stderr and left out; the others are sent all the same, and the
     exit code is 1. Sending a file again does no harm: what is known already changes nothing.
     """
-    bootstrap = None if dry_run else _kafka(context.obj)
+    bootstrap = None if dry_run else kafka_bootstrap(context.obj)
     summary = ingest_file(file, bootstrap, are_portfolios)
     if as_json:
         print_json(_described(summary))
@@ -147,10 +146,6 @@ def send_all(
         summary.sent = sender.sent
     summary.seconds = time.monotonic() - began
     return summary
-
-
-def _kafka(settings: Settings) -> str:
-    return settings.kafka_bootstrap or connections(settings).kafka_bootstrap
 
 
 def _complain(file: Path) -> Callable[[int, Iterable[FieldError]], None]:

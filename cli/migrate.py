@@ -4,7 +4,7 @@ import click
 
 from cli.failures import told_plainly
 from cli.printing import console, json_option, masked, print_json
-from cli.servers import connections
+from cli.servers import database_url
 from cli.settings import Settings
 from migrations.upgrade import current, upgrade
 
@@ -14,7 +14,7 @@ from migrations.upgrade import current, upgrade
 @click.pass_obj
 def migrate(settings: Settings, as_json: bool) -> None:
     """Create the tables, or bring older ones up to date."""
-    url = settings.database_url or connections(settings).database_url
+    url = database_url(settings)
     with told_plainly():
         before = current(url)
         upgrade(url)

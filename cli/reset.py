@@ -38,9 +38,10 @@ def reset(settings: Settings, yes: bool, as_json: bool) -> None:
         kafka = AdminClient({"bootstrap.servers": found.kafka_bootstrap, "log_level": 0})
         with told_plainly():
             _wait_until_nobody_works(kafka)
+            # First: what is left of a reset that broke off here, the topics fill again.
+            downgrade(found.database_url, "base")
             _delete_topics(kafka)
             groups.delete(kafka, GROUPS)
-            downgrade(found.database_url, "base")
         for folder in (parts.workers_dir(settings), parts.store_dir(settings)):
             shutil.rmtree(folder, ignore_errors=True)
         prepare(settings, found)

@@ -13,7 +13,7 @@ from cli.asking import Api
 from cli.ingest import ingest_file
 from cli.lag import wait_until_applied
 from cli.printing import console, json_option, messages, print_json
-from cli.servers import connections
+from cli.servers import kafka_bootstrap
 from cli.servers.supervise import Supervisor
 from cli.settings import Settings
 from cli.verify import command as verify
@@ -66,7 +66,7 @@ def _system(settings: Settings) -> Iterator[Supervisor | None]:
 
 def _ingest(settings: Settings) -> None:
     """Send the sample and wait until all of it is booked and stored."""
-    bootstrap = connections(settings).kafka_bootstrap
+    bootstrap = kafka_bootstrap(settings)
     say = messages()
     with importlib.resources.as_file(importlib.resources.files("samples")) as folder:
         for name in FILES:

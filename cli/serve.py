@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from cli import addresses, parts
-from cli.servers import connections
+from cli.servers import connections, kafka_bootstrap
 from cli.settings import Settings
 
 
@@ -27,7 +27,7 @@ from cli.settings import Settings
 @click.option(
     "--datadir",
     type=click.Path(path_type=Path, file_okay=False),
-    help="State of this worker alone.  [default: DATA_DIR/workers/PORT]",
+    help="State of this worker alone.  [default: DATA_DIR/workers/port-PORT]",
 )
 @click.pass_obj
 def worker(settings: Settings, http_host: str, http_port: int, datadir: Path | None) -> None:
@@ -39,7 +39,7 @@ def worker(settings: Settings, http_host: str, http_port: int, datadir: Path | N
     logs.configure(settings.log_level, settings.log_format)
     process.run(
         WorkerSettings(
-            kafka_bootstrap=_kafka(settings),
+            kafka_bootstrap=kafka_bootstrap(settings),
             data_dir=datadir or parts.workers_dir(settings) / f"port-{http_port}",
             http_host=http_host,
             http_port=http_port,
@@ -105,8 +105,3 @@ def api(settings: Settings, port: int | None) -> None:
     uvicorn.run(
         app, host=settings.api_host, port=settings.api_port, log_config=None, access_log=False
     )
-
-
-def _kafka(settings: Settings) -> str:
-    """A worker needs Kafka alone."""
-    return settings.kafka_bootstrap or connections(settings).kafka_bootstrap

@@ -12,6 +12,7 @@ import click
 
 from cli import addresses, parts
 from cli.addresses import Addresses
+from cli.failures import told_plainly
 from cli.printing import console, json_option, masked, messages, print_json
 from cli.readiness import unready
 from cli.servers import Connections, ServerError, embedded, processes, supervise
@@ -96,11 +97,12 @@ def system(settings: Settings, workers: int) -> Iterator[Supervisor]:
 
 def prepare(settings: Settings, found: Connections) -> None:
     """Topics and tables, where they are missing."""
-    try:
-        create_topics(found.kafka_bootstrap, settings.partitions)
-    except TopicsMismatch as error:
-        raise ServerError(str(error)) from error
-    upgrade(found.database_url)
+    with told_plainly():
+        try:
+            create_topics(found.kafka_bootstrap, settings.partitions)
+        except TopicsMismatch as error:
+            raise ServerError(str(error)) from error
+        upgrade(found.database_url)
 
 
 def tell(settings: Settings, *, as_json: bool = False) -> None:

@@ -1,4 +1,7 @@
-"""Moves a database to a version; each call is one PostgreSQL transaction, one at a time."""
+"""Moves a database to a version; each call is one PostgreSQL transaction, one at a time.
+
+Every call raises psycopg2.Error where PostgreSQL is away or does not let us.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,9 +11,14 @@ import psycopg2
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
+from migrations.errors import UnknownRevision
+
+CONNECT_SECONDS_MAX = 10
 # Any number will do, as long as nobody else locks the same one in this database.
 ADVISORY_LOCK = 5_140_277_310
 
@@ -20,11 +28,16 @@ def _transaction(database_url: str) -> Iterator[Connection]:
     # libpq reads the URL itself, so that whatever the store can connect to can be migrated.
     engine = create_engine(
         "postgresql+psycopg2://",
-        creator=lambda: psycopg2.connect(database_url),
+        creator=lambda: psycopg2.connect(database_url, connect_timeout=CONNECT_SECONDS_MAX),
         poolclass=NullPool,
     )
-    with engine.begin() as connection:
-        yield connection
+    try:
+        with engine.begin() as connection:
+            yield connection
+    except DBAPIError as error:
+        if error.orig is None:
+            raise
+        raise error.orig from error
 
 
 def _locked(connection: Connection) -> Config:
@@ -34,7 +47,18 @@ def _locked(connection: Connection) -> Config:
     # A % in the path is no interpolation.
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
+    _demand_known(connection, config)
     return config
+
+
+def _demand_known(connection: Connection, config: Config) -> None:
+    found = MigrationContext.configure(connection).get_current_heads()
+    known = {version.revision for version in ScriptDirectory.from_config(config).walk_revisions()}
+    if unknown := set(found) - known:
+        raise UnknownRevision(
+            f"the database is at revision {', '.join(sorted(unknown))}, which this program does "
+            "not know: a newer one migrated it"
+        )
 
 
 def upgrade(database_url: str, revision: str = "head") -> None:

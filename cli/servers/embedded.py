@@ -72,10 +72,10 @@ def up(settings: Settings, *, start: Start = processes.start) -> Connections:
         found.kafka_bootstrap, EXTERNAL_TIMEOUT_SECONDS
     ):
         raise ServerError(f"KAFKA_BOOTSTRAP: no broker answers at {found.kafka_bootstrap}")
-    if settings.database_url is not None and not postgres.wait_until_answers(
-        found.database_url, EXTERNAL_TIMEOUT_SECONDS
-    ):
-        raise ServerError("DATABASE_URL: no PostgreSQL answers there")
+    if settings.database_url is not None:
+        why = postgres.wait_until_answers(found.database_url, EXTERNAL_TIMEOUT_SECONDS)
+        if why is not None:
+            raise ServerError(f"DATABASE_URL: no PostgreSQL answers there: {why}")
     return found
 
 
@@ -107,11 +107,21 @@ def running(settings: Settings) -> dict[str, Process]:
 
 def connections(settings: Settings) -> Connections:
     """Where the servers are; an embedded one must be up."""
-    up_now = running(settings)
-    for name, given in (("kafka", settings.kafka_bootstrap), ("postgres", settings.database_url)):
-        if given is None and name not in up_now:
-            raise ServerError(f"the embedded {name} is not running: `portfolio servers up`")
-    return _addresses(settings, Files(settings.data_dir))
+    return Connections(kafka_bootstrap(settings), database_url(settings))
+
+
+def kafka_bootstrap(settings: Settings) -> str:
+    """Where Kafka is, for what needs nothing else; an embedded one must be up."""
+    if settings.kafka_bootstrap is None:
+        _demand(settings, "kafka")
+    return _bootstrap(settings, Files(settings.data_dir))
+
+
+def database_url(settings: Settings) -> str:
+    """Where PostgreSQL is, for what needs nothing else; an embedded one must be up."""
+    if settings.database_url is None:
+        _demand(settings, "postgres")
+    return _database(settings, Files(settings.data_dir))
 
 
 def prepare(files: Files) -> None:
@@ -139,12 +149,21 @@ def locked(files: Files) -> Iterator[None]:
 
 
 def _addresses(settings: Settings, files: Files) -> Connections:
-    bootstrap, url = settings.kafka_bootstrap, settings.database_url
-    if bootstrap is None:
-        bootstrap = f"{LOOPBACK}:{_port(files, 'kafka')}"
-    if url is None:
-        url = postgres.url(_port(files, "postgres"), files.data_dir / "postgres")
-    return Connections(bootstrap, url)
+    return Connections(_bootstrap(settings, files), _database(settings, files))
+
+
+def _bootstrap(settings: Settings, files: Files) -> str:
+    return settings.kafka_bootstrap or f"{LOOPBACK}:{_port(files, 'kafka')}"
+
+
+def _database(settings: Settings, files: Files) -> str:
+    home = files.data_dir / "postgres"
+    return settings.database_url or postgres.url(_port(files, "postgres"), home)
+
+
+def _demand(settings: Settings, name: str) -> None:
+    if name not in running(settings):
+        raise ServerError(f"the embedded {name} is not running: `portfolio servers up`")
 
 
 def _port(files: Files, name: str) -> int:
@@ -209,7 +228,7 @@ def _wait(command: Command, process: Process, found: Connections) -> None:
 def _answers(name: str, found: Connections) -> bool:
     if name == "kafka":
         return kafka.answers(found.kafka_bootstrap)
-    return postgres.answers(postgres.maintenance_url(found.database_url))
+    return postgres.obstacle(postgres.maintenance_url(found.database_url)) is None
 
 
 def _abandon(begun: list[tuple[Command, Process]]) -> None:

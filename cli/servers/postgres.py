@@ -116,28 +116,28 @@ def maintenance_url(address: str) -> str:
     return address.rpartition("/")[0] + "/postgres"
 
 
-def answers(address: str) -> bool:
-    """Whether a session can be opened and used now."""
+def obstacle(address: str) -> str | None:
+    """Why no session can be opened and used now; None: one can."""
     try:
         connection = psycopg2.connect(address, connect_timeout=5)
-    except psycopg2.OperationalError:
-        return False
+    except psycopg2.Error as error:
+        return str(error).strip()
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
     finally:
         connection.close()
-    return True
+    return None
 
 
-def wait_until_answers(address: str, seconds: float) -> bool:
-    """Wait for a server that another program started."""
+def wait_until_answers(address: str, seconds: float) -> str | None:
+    """Wait for a server that another program started; return why it cannot be used, if so."""
     deadline = time.monotonic() + seconds
-    while not answers(address):
+    while (why := obstacle(address)) is not None:
         if time.monotonic() > deadline:
-            return False
+            return why
         time.sleep(0.1)
-    return True
+    return None
 
 
 def ensure_database(address: str) -> None:

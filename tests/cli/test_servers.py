@@ -173,7 +173,7 @@ def test_a_supervised_server_that_is_killed_comes_back(
         killed = running(settings)["postgres"]
         os.kill(killed.pid, signal.SIGKILL)
         assert all_gone([killed.pid])
-        assert postgres.wait_until_answers(found.database_url, seconds=20)
+        assert postgres.wait_until_answers(found.database_url, seconds=20) is None
         assert supervisor.restarts() == {"postgres": 1}
         assert down(settings) == ["postgres"]
 
@@ -208,7 +208,7 @@ def test_a_data_dir_may_have_any_letters_whatever_the_locale(data_dir: Path) -> 
     client = AdminClient({"bootstrap.servers": described["kafka"]["bootstrap"], "log_level": 0})
     client.create_topics([NewTopic("kept", 1)])["kept"].result()
     until((folder / "kafka" / "data" / "kept-0").is_dir, 10)
-    assert postgres.answers(described["database"]["url"])
+    assert postgres.obstacle(described["database"]["url"]) is None
     stopped = printed(portfolio(folder, "servers", "down", "--json", LC_ALL="C"))
     assert stopped == {"stopped": ["kafka", "postgres"]}
 
