@@ -1,8 +1,9 @@
 """What the live tables say, as JSON, each answer from one snapshot of a partition."""
 
 import json
-from typing import Any
+from collections.abc import Iterable, Iterator
 
+import msgspec
 from fastapi.responses import Response
 
 from calculator import Holding
@@ -10,6 +11,15 @@ from streams import state
 from streams.journal import read_pages
 from streams.tables import Snapshot, read_prefix
 from wire.results import encode_lot, encode_position
+
+RESULTS_BYTES_MAX = 4 * 1024 * 1024  # an answer is full behind the result that reaches it
+
+
+class _Holder(msgspec.Struct):
+    security_id: str | None
+
+
+_read_holder = msgspec.json.Decoder(_Holder).decode
 
 
 class Refusal(Exception):
@@ -72,13 +82,47 @@ def transaction(
     value = snapshot.get(state.entry_key(portfolio_id, transaction_id))
     if value is None:
         raise Refusal(404, "not-found", f"transaction {transaction_id} is not known")
-    result: dict[str, Any] = json.loads(value)
-    if result["security_id"] is not None:
-        security_id = result["security_id"]
-        held = snapshot.get(state.holding_key(portfolio_id, security_id))
-        assert held is not None, "the holding of an entry exists"
-        _holding(snapshot, portfolio_id, security_id, held, with_lots=False)
+    security_id = _read_holder(value).security_id
+    if security_id is not None and not _is_settled(snapshot, portfolio_id, security_id):
+        raise _rebooking(portfolio_id)
     return _with_through(value, snapshot, partition)
+
+
+def results(
+    snapshot: Snapshot, partition: int, identities: Iterable[tuple[str, str]]
+) -> Iterator[bytes]:
+    """Of each transaction its result; null where it is not known, or not to be had now: its
+    holding is being re-booked, or the answer is full."""
+    through = _through(snapshot, partition)
+    settled: dict[tuple[str, str], bool] = {}
+    size = 0
+    for portfolio_id, transaction_id in identities:
+        value = None
+        if size < RESULTS_BYTES_MAX:
+            value = snapshot.get(state.entry_key(portfolio_id, transaction_id))
+        if value is None:
+            yield b"null"
+            continue
+        security_id = _read_holder(value).security_id
+        if security_id is not None:
+            holding = portfolio_id, security_id
+            if holding not in settled:
+                settled[holding] = _is_settled(snapshot, *holding)
+            if not settled[holding]:
+                yield b"null"
+                continue
+        size += len(value)
+        yield b'%b,"through":%b}' % (value[:-1], through)
+
+
+def _is_settled(snapshot: Snapshot, portfolio_id: str, security_id: str) -> bool:
+    value = snapshot.get(state.holding_key(portfolio_id, security_id))
+    assert value is not None, "the holding of an entry exists"
+    try:
+        _holding(snapshot, portfolio_id, security_id, value, with_lots=False)
+    except Refusal:
+        return False
+    return True
 
 
 def _progress(snapshot: Snapshot) -> state.Progress:

@@ -8,10 +8,13 @@ names. Whoever is not sure to own a partition, or has a holding that is being re
 import asyncio
 import os
 import time
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
 
+import msgspec
 from confluent_kafka import KafkaException
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Query, Request
 from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
@@ -26,7 +29,18 @@ from wire.partitioner import partition_of
 from wire.topics import INPUTS
 
 _POLL_SECONDS = 0.005
+_HELD_SECONDS_MAX = 60.0
+_IDENTITIES_MAX = 1000
+_RESULTS_PER_TURN = 100  # read before other questions get their turn
 _INDEX = {topic.name: index for index, topic in enumerate(INPUTS)}
+
+
+class _Asked(msgspec.Struct):
+    partition: int
+    identities: Annotated[list[tuple[str, str]], msgspec.Meta(max_length=_IDENTITIES_MAX)]
+
+
+_read_asked = msgspec.json.Decoder(_Asked).decode
 
 
 def start(app: WorkerApp) -> None:
@@ -63,12 +77,12 @@ def _require_kept(app: WorkerApp, lane: Lane) -> None:
         raise Refusal(503, "rebalancing", "the partition moved")
 
 
-def _answer(app: WorkerApp, portfolio_id: str, read: Any, *ids: str) -> Response:
-    """What `read` finds in a snapshot, if the partition was ours before and after."""
-    partition = partition_of(portfolio_id, app.settings.partitions)
+@contextmanager
+def _kept(app: WorkerApp, partition: int) -> Iterator[Lane]:
+    """The lane of a partition that is ours before and after what is read in the block."""
     lane = _lane_of(app, partition)
     try:
-        body = read(lane.table.snapshot(), partition, portfolio_id, *ids)
+        yield lane
     except Exception as error:
         if is_corruption(error):
             lane.end(error)
@@ -76,6 +90,13 @@ def _answer(app: WorkerApp, portfolio_id: str, read: Any, *ids: str) -> Response
         _require_kept(app, lane)
         raise
     _require_kept(app, lane)
+
+
+def _answer(app: WorkerApp, portfolio_id: str, read: Any, *ids: str) -> Response:
+    """What `read` finds in a snapshot, if the partition was ours before and after."""
+    partition = partition_of(portfolio_id, app.settings.partitions)
+    with _kept(app, partition) as lane:
+        body = read(lane.table.snapshot(), partition, portfolio_id, *ids)
     return Response(body, media_type="application/json")
 
 
@@ -99,14 +120,37 @@ def _add_answers(api: FastAPI, app: WorkerApp) -> None:
 
 def _add_applied(api: FastAPI, app: WorkerApp) -> None:
     @api.get("/applied")
-    async def applied(topic: str, partition: int, offset: int, timeout: float) -> Response:
-        """200 once the record at `offset` is in the books, 202 after `timeout` seconds."""
+    async def applied(
+        topic: str,
+        partition: int,
+        offset: int,
+        timeout: Annotated[float, Query(ge=0, le=_HELD_SECONDS_MAX)],
+    ) -> Response:
+        """200 once the record at `offset` is in the books, 202 after `timeout` seconds; either
+        says how far the books are."""
         index, until = _INDEX[topic], time.monotonic() + timeout
-        while _lane_of(app, partition).progress.next_offsets[index] <= offset:
+        while (found := _lane_of(app, partition).progress.next_offsets[index]) <= offset:
             if time.monotonic() > until:
-                return JSONResponse({"applied": False}, 202)
+                return JSONResponse({"applied": False, "next_offset": found}, 202)
             await asyncio.sleep(_POLL_SECONDS)
-        return JSONResponse({"applied": True})
+        return JSONResponse({"applied": True, "next_offset": found})
+
+    @api.post("/results")
+    async def results(request: Request) -> Response:
+        """The results of many transactions of one partition, in their order, from one snapshot;
+        null for those that cannot be given now."""
+        try:
+            asked = _read_asked(await request.body())
+        except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+            raise Refusal(422, "invalid", str(error)) from None
+        with _kept(app, asked.partition) as lane:
+            found: list[bytes] = []
+            snapshot = lane.table.snapshot()
+            for result in answers.results(snapshot, asked.partition, asked.identities):
+                found.append(result)
+                if len(found) % _RESULTS_PER_TURN == 0:
+                    await asyncio.sleep(0)
+        return Response(b'{"results":[%b]}' % b",".join(found), media_type="application/json")
 
 
 def _add_self(api: FastAPI, app: WorkerApp) -> None:

@@ -67,11 +67,19 @@ class Worker:
         assert self.lane.has_work
 
     def get(self, path: str) -> httpx.Response:
-        return asyncio.run(self._get(path))
+        return asyncio.run(self._ask("GET", path))
 
-    async def _get(self, path: str) -> httpx.Response:
+    async def _ask(self, method: str, path: str, body: bytes | None = None) -> httpx.Response:
         async with httpx.AsyncClient(transport=self._door, base_url="http://here") as client:
-            return await client.get(path)
+            return await client.request(method, path, content=body)
+
+    def results(self, *transaction_ids: str, partition: int = 0) -> httpx.Response:
+        """The answer about many transactions of the portfolio."""
+        identities = [(P, transaction_id) for transaction_id in transaction_ids]
+        return self.post(text_of({"partition": partition, "identities": identities}))
+
+    def post(self, body: bytes) -> httpx.Response:
+        return asyncio.run(self._ask("POST", "/results", body))
 
     def position(self, security_id: str = "S") -> httpx.Response:
         return self.get(f"/portfolios/{P}/positions/{security_id}")

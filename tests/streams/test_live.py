@@ -2,9 +2,9 @@ import threading
 import time
 
 import pytest
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaError, KafkaException
 
-from streams import lag
+from streams import answers, lag
 from tests.oracle.murmur2 import partition_of
 from tests.streams.asked import THROUGH, P, Worker, assert_refused, paths
 from tests.streams.lanes import (
@@ -147,11 +147,14 @@ def test_an_answer_shows_one_moment_while_batches_are_written(worker: Worker) ->
 def test_applied_is_said_once_the_record_is_in_the_books(worker: Worker) -> None:
     worker.trade("T0")
     asked = f"/applied?topic={RAW_TRANSACTIONS.name}&partition=0&offset=0&timeout="
-    assert worker.get(asked + "0").status_code == 202
+    early = worker.get(asked + "0")
+    assert (early.status_code, early.json()) == (202, {"applied": False, "next_offset": 0})
+    for timeout in ("NaN", "-1", "1e9"):
+        assert worker.get(asked + timeout).status_code == 422
     timer = threading.Timer(0.2, worker.book)
     timer.start()
     answer = worker.get(asked + "20")
-    assert (answer.status_code, answer.json()) == (200, {"applied": True})
+    assert (answer.status_code, answer.json()) == (200, {"applied": True, "next_offset": 1})
     assert worker.position().status_code == 200
 
 
@@ -163,6 +166,50 @@ def test_applied_gives_up_where_the_partition_is_gone(worker: Worker) -> None:
     threading.Thread(target=lose).start()
     asked = f"/applied?topic={RAW_TRANSACTIONS.name}&partition=0&offset=0&timeout=20"
     assert_refused(worker.get(asked), 503, "rebalancing")
+
+
+# -- the results of many
+
+
+def test_results_of_many_are_given_in_their_order_from_one_snapshot(worker: Worker) -> None:
+    for n in range(250):
+        worker.trade(f"T{n}", f"S{n % 3}")
+    worker.cancel("T7")
+    worker.book()
+    asked = [f"T{n}" for n in range(249, -1, -1)]
+    found = worker.results(*asked, "NONE").json()["results"]
+    assert [each and each["transaction_id"] for each in found] == [*asked, None]
+    assert found[0] == worker.get(f"/portfolios/{P}/transactions/T249").json()
+    assert found[-2]["through"]["raw_transactions"] == 251
+    assert found[242]["status"] == "CANCELLED"
+
+
+def test_an_answer_that_is_full_leaves_the_rest_to_the_next_question(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for n in range(3):
+        worker.trade(f"T{n}")
+    worker.book()
+    monkeypatch.setattr(answers, "RESULTS_BYTES_MAX", 1)
+    assert [each is None for each in worker.results("T0", "T1", "T2").json()["results"]] == [
+        False, True, True,
+    ]  # fmt: skip
+    assert worker.results("T2").json()["results"][0]["transaction_id"] == "T2"
+
+
+def test_a_thousand_results_are_read_in_less_time_than_a_hundred_questions_take(
+    worker: Worker,
+) -> None:
+    for n in range(1000):
+        worker.trade(f"T{n}")
+    worker.book()
+    started = time.monotonic()
+    assert None not in worker.results(*(f"T{n}" for n in range(1000))).json()["results"]
+    of_many = time.monotonic() - started
+    started = time.monotonic()
+    for n in range(100):
+        assert worker.get(f"/portfolios/{P}/transactions/T{n}").status_code == 200
+    assert of_many < time.monotonic() - started
 
 
 # -- about itself
@@ -184,7 +231,7 @@ def test_metrics_are_shown_without_a_broker_and_the_lag_is_then_unknown(
     worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(*arguments: object) -> None:
-        raise KafkaException
+        raise KafkaException(KafkaError(KafkaError._TRANSPORT))
 
     monkeypatch.setattr(lag, "committed_ends", away)
     answer = worker.get("/metrics")

@@ -30,6 +30,15 @@ def test_nothing_is_said_of_a_holding_that_is_being_re_booked(rebooking: Worker)
     assert rebooking.position("S0").json()["quantity"] == "410"
 
 
+def test_of_many_results_those_being_re_booked_are_not_given(rebooking: Worker) -> None:
+    asked = "T3", "OTHER", "LATE", "T0"
+    found = rebooking.results(*asked).json()["results"]
+    assert [each and each["transaction_id"] for each in found] == [None, "OTHER", None, None]
+    rebooking.book()
+    found = rebooking.results(*asked).json()["results"]
+    assert [each["status"] for each in found] == ["BOOKED"] * 4
+
+
 def test_other_holdings_of_its_portfolio_are_shown_meanwhile(rebooking: Worker) -> None:
     assert rebooking.position("S1").status_code == 200
     assert rebooking.get(f"/portfolios/{P}/transactions/OTHER").status_code == 200
@@ -60,6 +69,20 @@ def test_a_partition_of_somebody_else_is_not_answered_for(worker: Worker) -> Non
     worker.book()
     for path in paths():
         assert_refused(worker.get(path), 503, "not-owner")
+    assert_refused(worker.results("T0"), 503, "not-owner")
+    assert_refused(worker.results("T0", partition=1), 503, "not-owner")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"", b"\xff", b"[]", b'{"partition":0,"identities":[["P","\xff"]]}',
+        b'{"partition":0,"identities":[["P","\\ud800"]]}', b'{"partition":0,"identities":[["P"]]}',
+        b'{"partition":0,"identities":[%b["P","T"]]}' % (b'["P","T"],' * 1000), b"[" * 9999,
+    ],
+)  # fmt: skip
+def test_what_asks_for_no_results_is_refused(worker: Worker, body: bytes) -> None:
+    assert_refused(worker.post(body), 422, "invalid")
 
 
 def test_who_may_have_lost_its_partitions_answers_nothing(worker: Worker) -> None:
@@ -89,6 +112,8 @@ def test_an_answer_that_a_rebalance_overtakes_is_not_given(
     for path in [*paths(), f"/portfolios/{P}/positions/NONE"]:
         worker.served, worker.pumps = frozenset({0}), {0: SimpleNamespace(lane=worker.lane)}
         assert worker.get(path).status_code == 503
+    worker.served, worker.pumps = frozenset({0}), {0: SimpleNamespace(lane=worker.lane)}
+    assert worker.results("T0").status_code == 503
 
 
 def test_a_state_that_a_question_finds_unreadable_ends_the_process(
