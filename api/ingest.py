@@ -12,10 +12,11 @@ from fastapi import APIRouter, Query, Request, Response
 from api import documents, examples, openapi, outcomes
 from api.body import LIST_BYTES_MAX, list_elements, read_body
 from api.live import Workers
-from api.outcomes import Posted
+from api.outcomes import Outcome, Posted
 from api.parameters import Waiting
 from api.problems import ProblemError, invalid, pointer
 from api.publish import Publisher, Record
+from api.waits import Waits
 from calculator import Cancellation, Portfolio, Source, Transaction
 from wire.fields import Malformed
 from wire.objects import MESSAGE_BYTES_MAX
@@ -79,9 +80,10 @@ async def read_events(body: bytes, door: Door[Event]) -> list[tuple[Event, bytes
 class Entrance:
     """Publishes events, and waits for what comes out of them where that is asked for."""
 
-    def __init__(self, publisher: Publisher, workers: Workers) -> None:
+    def __init__(self, publisher: Publisher, workers: Workers, waits: Waits) -> None:
         self._publisher = publisher
         self._workers = workers
+        self._waits = waits
 
     async def publish(self, door: Door[Event], events: list[tuple[Event, bytes]]) -> list[Source]:
         """The records that the events are in now, in their order."""
@@ -100,12 +102,15 @@ class Entrance:
             for record, offset in zip(records, offsets, strict=True)
         ]
 
+    async def _outcomes(self, posted: list[Posted], deadline: float) -> list[Outcome] | None:
+        return await outcomes.wait(self._workers, self._waits, posted, deadline)
+
     async def transaction(self, body: bytes, waiting: Waiting) -> Response:
         deadline = _deadline(waiting)
         event = read_event(body, TRANSACTIONS)
         [source] = await self.publish(TRANSACTIONS, [(event, body)])
         if waiting.wait:
-            found = await outcomes.wait(self._workers, [Posted(event, source)], deadline)
+            found = await self._outcomes([Posted(event, source)], deadline)
             if found is not None:
                 return _json(HTTPStatus.OK, found[0])
         accepted = {
@@ -124,7 +129,7 @@ class Entrance:
         sources = await self.publish(TRANSACTIONS, events)
         if waiting.wait:
             posted = [Posted(event, at) for (event, _), at in zip(events, sources, strict=True)]
-            found = await outcomes.wait(self._workers, posted, deadline)
+            found = await self._outcomes(posted, deadline)
             if found is not None:
                 return _json(HTTPStatus.OK, {"outcomes": found})
         return _json(HTTPStatus.ACCEPTED, _accepted_list("accepted", sources))
@@ -133,7 +138,7 @@ class Entrance:
         deadline = _deadline(waiting)
         events = await read_events(body, PORTFOLIO_RECORDS)
         sources = await self.publish(PORTFOLIO_RECORDS, events)
-        if waiting.wait and await outcomes.wait_applied(self._workers, sources, deadline):
+        if waiting.wait and await outcomes.wait_applied(self._waits, sources, deadline):
             return _json(HTTPStatus.OK, _accepted_list("applied", sources))
         return _json(HTTPStatus.ACCEPTED, _accepted_list("accepted", sources))
 

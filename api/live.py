@@ -6,8 +6,11 @@ gives a wrong answer.
 
 import asyncio
 import socket
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from types import MappingProxyType
+from typing import NamedTuple
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import httpx
@@ -20,13 +23,25 @@ from api.problems import unavailable
 from wire.partitioner import partition_of
 
 CONNECT_SECONDS_MAX = 1.0
-ANSWER_SECONDS_MAX = 4.0
-OWNERS_SECONDS_MAX = 1.0
+ANSWER_SECONDS_MAX = 2.0
+OWNERS_SECONDS_MAX = 0.8
+ASK_SECONDS_MAX = 3.0  # both tries, and the look for another owner between them
+SILENT_SECONDS = 1.0
+CONNECTIONS_MAX = 100
 SEEN_MAX = 32
 ANSWERS = frozenset({200, 202})
 REFUSALS = frozenset({404, 503})
 KEPT = ("content-type", "retry-after")
 NO_PARAMETERS: Mapping[str, str] = MappingProxyType({})
+
+
+class Question(NamedTuple):
+    """What a worker is asked; a body is posted."""
+
+    path: str
+    parameters: Mapping[str, str] = NO_PARAMETERS
+    body: bytes | None = None
+    is_patient: bool = False  # asked for somebody who waits for the books
 
 
 class _Owners(msgspec.Struct):
@@ -63,40 +78,55 @@ class Workers:
         self._seen: list[str] = []  # addresses in maps, newest first
         self._refreshes = 0
         self._refreshing = asyncio.Lock()
-        # No proxy from the environment: workers are neighbours.
-        self._client = httpx.AsyncClient(
-            timeout=httpx.Timeout(ANSWER_SECONDS_MAX, connect=CONNECT_SECONDS_MAX),
-            limits=httpx.Limits(max_connections=100, max_keepalive_connections=20),
-            trust_env=False,
-        )
+        # By url: workers that did not even say who owns what, and when they are asked that again.
+        self._silent: dict[str, float] = {}
+        # Those who wait for the books take no connection from those who read them, and neither
+        # can keep the map from being asked for.
+        self._readers, self._patient, self._map = _client(), _client(), _client()
 
     async def close(self) -> None:
-        await self._client.aclose()
+        for client in (self._readers, self._patient, self._map):
+            await client.aclose()
 
-    async def ask(
-        self, partition: int, question: str, parameters: Mapping[str, str] = NO_PARAMETERS
-    ) -> httpx.Response:
-        """The owner's answer; a problem 503 where it gives none."""
+    async def ask(self, partition: int, question: Question) -> httpx.Response:
+        """The owner's answer; a problem 503 where it gives none in time."""
+        answer = None
+        with suppress(TimeoutError):
+            async with asyncio.timeout(ASK_SECONDS_MAX):
+                answer = await self._ask_owner(partition, question)
+        if answer is None:
+            raise unavailable("owner-away", f"No worker answers for partition {partition} now.")
+        return answer
+
+    async def _ask_owner(self, partition: int, question: Question) -> httpx.Response | None:
         refreshes, failed = self._refreshes, None
         for _ in range(2):
-            if failed or partition not in self._owners:
-                await self._refresh(refreshes, partition, failed)
-            refreshes = self._refreshes
             owner = self._owners.get(partition)
-            if owner is None:
-                break
-            answer = await self._ask(owner, question, parameters)
+            if owner is None or owner == failed or owner in self._silent:
+                await self._refresh(refreshes, partition, owner)
+                owner = self._owners.get(partition)
+            if owner is None or owner in self._silent:
+                return None
+            refreshes = self._refreshes
+            answer = await self._ask(owner, question)
             if answer is not None:
                 return answer
             failed = owner
-        raise unavailable("owner-away", f"No worker answers for partition {partition} now.")
+        return None
 
-    async def _ask(
-        self, owner: str, question: str, parameters: Mapping[str, str]
-    ) -> httpx.Response | None:
+    async def _ask(self, owner: str, question: Question) -> httpx.Response | None:
         """None where this worker gives no answer, and another may."""
+        client = self._patient if question.is_patient else self._readers
         try:
-            answer = await self._client.get(owner + question, params=parameters or None)
+            answer = await client.request(
+                "GET" if question.body is None else "POST",
+                owner + question.path,
+                params=question.parameters or None,
+                content=question.body,
+            )
+        except httpx.PoolTimeout:
+            # Says nothing of the owner, and another try would only join the queue again.
+            raise unavailable("busy", "Too many questions wait for workers.") from None
         except httpx.TransportError:
             return None
         return None if _is_from_elsewhere(answer) else answer
@@ -109,7 +139,7 @@ class Workers:
 
     async def _served_by(self, url: str) -> list[int]:
         try:
-            answer = await self._client.get(url + "/readyz", timeout=OWNERS_SECONDS_MAX)
+            answer = await self._map.get(url + "/readyz", timeout=OWNERS_SECONDS_MAX)
             return _read_ready(answer.content).partitions if answer.status_code == 200 else []
         except (httpx.TransportError, msgspec.MsgspecError):
             return []
@@ -123,25 +153,48 @@ class Workers:
             if self._refreshes != known:
                 return
             urls = dict.fromkeys([*await self._first(), *self._seen])
-            asked = [asyncio.ensure_future(self._ask_owners(url)) for url in urls]
-            for answered in asyncio.as_completed(asked):
-                found = await answered
-                if found is None:
-                    continue
-                self._owners = found
-                # Bounded: where workers come and go, most of the old ones never come back.
-                self._seen = [*dict.fromkeys([*found.values(), *self._seen])][:SEEN_MAX]
-                if partition is None or found.get(partition) not in (None, failed):
-                    break
-            for task in asked:
-                task.cancel()
+            # Who is not asked any more could never be heard again.
+            self._silent = {url: at for url, at in self._silent.items() if url in urls}
+            asked = [
+                asyncio.ensure_future(self._ask_owners(url))
+                for url in urls
+                if self._silent.get(url, 0) <= time.monotonic()
+            ]
+            try:
+                await self._take_map(asked, partition, failed)
+            finally:
+                for task in asked:
+                    task.cancel()
             self._refreshes += 1
+
+    async def _take_map(
+        self,
+        asked: Sequence[asyncio.Future[dict[int, str] | None]],
+        partition: int | None,
+        failed: str | None,
+    ) -> None:
+        for answered in asyncio.as_completed(asked):
+            found = await answered
+            if found is None:
+                continue
+            self._owners = found
+            # Bounded: where workers come and go, most of the old ones never come back.
+            self._seen = [*dict.fromkeys([*found.values(), *self._seen])][:SEEN_MAX]
+            if partition is None or found.get(partition) not in (None, failed):
+                return
 
     async def _ask_owners(self, url: str) -> dict[int, str] | None:
         try:
-            answer = await self._client.get(url + "/owners", timeout=OWNERS_SECONDS_MAX)
+            answer = await self._map.get(url + "/owners", timeout=OWNERS_SECONDS_MAX)
+            self._silent.pop(url, None)
             found = _read_owners(answer.content) if answer.status_code == 200 else None
+        except httpx.TimeoutException:
+            # A frozen worker would take all the time of every request. It counts as away until it
+            # answers this question again, which is asked for all requests together.
+            self._silent[url] = time.monotonic() + SILENT_SECONDS
+            return None
         except (httpx.TransportError, msgspec.MsgspecError):
+            self._silent.pop(url, None)
             return None
         if found is None or found.partitions != self.partitions:
             return None
@@ -153,14 +206,22 @@ class Workers:
         return [url for urls in found for url in urls]
 
 
+def _client() -> httpx.AsyncClient:
+    timeout = httpx.Timeout(ANSWER_SECONDS_MAX, connect=CONNECT_SECONDS_MAX)
+    limits = httpx.Limits(max_connections=CONNECTIONS_MAX, max_keepalive_connections=20)
+    # No proxy from the environment: workers are neighbours.
+    return httpx.AsyncClient(timeout=timeout, limits=limits, trust_env=False)
+
+
 async def _addresses(url: str) -> list[str]:
     parts = urlsplit(url)
     assert parts.hostname, "WORKER_URLS are checked where they are read"
     loop = asyncio.get_running_loop()
     port = parts.port or (443 if parts.scheme == "https" else 80)
     try:
-        infos = await loop.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
-    except OSError:
+        async with asyncio.timeout(OWNERS_SECONDS_MAX):
+            infos = await loop.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
+    except OSError:  # also where it takes too long
         return []
     hosts = dict.fromkeys(str(info[4][0]) for info in infos)
     bracketed = (f"[{host}]" if ":" in host else host for host in hosts)
@@ -186,7 +247,7 @@ def routes(workers: Workers) -> APIRouter:
 
     async def pass_on(portfolio_id: str, *parts: str) -> Response:
         partition = partition_of(portfolio_id, workers.partitions)
-        answer = await workers.ask(partition, path("portfolios", portfolio_id, *parts))
+        answer = await workers.ask(partition, Question(path("portfolios", portfolio_id, *parts)))
         kept = {name: answer.headers[name] for name in KEPT if name in answer.headers}
         return Response(answer.content, answer.status_code, kept)
 

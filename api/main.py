@@ -16,6 +16,7 @@ from api.live import Workers
 from api.measure import Measure
 from api.publish import Publisher
 from api.settings import ApiSettings
+from api.waits import Waits
 
 DESCRIPTION = """\
 Tax lots from a stream of transactions. *Ingest* puts events into Kafka; *live tables* are answered
@@ -29,6 +30,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
     registry = CollectorRegistry()
     publisher = Publisher(settings.kafka_bootstrap, registry)
     workers = Workers(settings.worker_urls, settings.partitions)
+    waits = Waits(workers)
     past = History(settings.database_url)
 
     @asynccontextmanager
@@ -36,6 +38,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
         publisher.start()
         yield
         await asyncio.to_thread(publisher.close)
+        waits.close()
         await workers.close()
         past.close()
 
@@ -49,7 +52,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
     )
     app.add_middleware(Measure, registry=registry)
     problems.install(app)
-    app.include_router(ingest.routes(Entrance(publisher, workers)))
+    app.include_router(ingest.routes(Entrance(publisher, workers, waits)))
     app.include_router(live.routes(workers))
     app.include_router(history.routes(past))
     app.include_router(health.routes(Health(publisher, past, workers), registry))

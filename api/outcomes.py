@@ -1,19 +1,25 @@
 """What came out of events that were just published, asked of the workers that book them."""
 
 import asyncio
+from collections import defaultdict
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import msgspec
 
-from api.live import Workers, path
+from api.live import Question, Workers
 from api.problems import Problem
+from api.waits import PAUSE_SECONDS, Waits
 from calculator import Cancellation, Entry, Source, Transaction
-from wire.partitioner import partition_of
 from wire.results import decode_result
 
-ASKED_SECONDS = 2  # for how long a worker may hold one question back
-PAUSE_SECONDS = 0.1
-QUESTIONS_MAX = 16  # at the same time, of one request
+IDENTITIES_MAX = 1000  # in one question, as the worker takes them
+PARTITIONS_MAX = 16  # asked at the same time, for one request
+RESULTS_PER_TURN = 200  # decoded before other requests get their turn
+# Results are not bounded: a sale may have consumed thousands of lots.
+RESULTS_BYTES_MAX = 64 * 1024 * 1024
+
+Identity = tuple[str, str]  # portfolio_id, transaction_id
 
 
 class Posted(NamedTuple):
@@ -30,25 +36,38 @@ class Outcome(msgspec.Struct):
     result: msgspec.Raw
 
 
-async def wait(workers: Workers, posted: list[Posted], deadline: float) -> list[Outcome] | None:
-    """The outcomes in their order, or None where they take longer."""
+class _Results(msgspec.Struct):
+    results: list[msgspec.Raw]
+
+
+_read_results = msgspec.json.Decoder(_Results).decode
+
+
+async def wait(
+    workers: Workers, waits: Waits, posted: list[Posted], deadline: float
+) -> list[Outcome] | None:
+    """The outcomes in their order, or None where they take longer or too much room."""
     try:
         async with asyncio.timeout_at(deadline):
-            await _all_applied(workers, [each.source for each in posted])
-            identities = dict.fromkeys(_identity(each) for each in posted)
-            gate = asyncio.Semaphore(QUESTIONS_MAX)
-            found = await asyncio.gather(*(_result(workers, gate, *ids) for ids in identities))
+            await waits.applied(each.source for each in posted)
+            results = await _Asking(workers).results(posted)
+            if results is None:
+                return None
+            outcomes: list[Outcome] = []
+            for each in posted:
+                if len(outcomes) % RESULTS_PER_TURN == 0:
+                    await asyncio.sleep(0)
+                outcomes.append(outcome_of(each, results[_identity(each)]))
+            return outcomes
     except TimeoutError:
         return None
-    results = dict(zip(identities, found, strict=True))
-    return [outcome_of(each, results[_identity(each)]) for each in posted]
 
 
-async def wait_applied(workers: Workers, sources: list[Source], deadline: float) -> bool:
+async def wait_applied(waits: Waits, sources: list[Source], deadline: float) -> bool:
     """Whether the live tables have taken all of the records in before the deadline."""
     try:
         async with asyncio.timeout_at(deadline):
-            await _all_applied(workers, sources)
+            await waits.applied(sources)
     except TimeoutError:
         return False
     return True
@@ -70,42 +89,56 @@ def _name(posted: Posted, entry: Entry) -> str:
     return "duplicate" if entry.content == posted.event else "conflict"
 
 
-def _identity(posted: Posted) -> tuple[str, str]:
+def _identity(posted: Posted) -> Identity:
     return posted.event.portfolio_id, posted.event.transaction_id
 
 
-async def _all_applied(workers: Workers, sources: list[Source]) -> None:
-    # The last record of a partition is the highest.
-    last = {source.partition: source for source in sources}
-    await asyncio.gather(*(_applied(workers, source) for source in last.values()))
+class _Asking:
+    """Collects the results of one request, many with each question."""
 
+    def __init__(self, workers: Workers) -> None:
+        self._workers = workers
+        self._results: dict[Identity, bytes] = {}
+        self._bytes = 0
 
-async def _applied(workers: Workers, source: Source) -> None:
-    question = source._asdict() | {"timeout": ASKED_SECONDS}
-    parameters = {name: str(value) for name, value in question.items()}
-    while True:
+    async def results(self, posted: Iterable[Posted]) -> dict[Identity, bytes] | None:
+        """By identity; None where they are more than one answer should hold."""
+        by_partition: dict[int, dict[Identity, None]] = defaultdict(dict)
+        for each in posted:
+            by_partition[each.source.partition][_identity(each)] = None
+        gate = asyncio.Semaphore(PARTITIONS_MAX)
+        async with asyncio.TaskGroup() as group:
+            for partition, identities in by_partition.items():
+                group.create_task(self._collect(gate, partition, list(identities)))
+        return None if self._is_too_large else self._results
+
+    @property
+    def _is_too_large(self) -> bool:
+        return self._bytes > RESULTS_BYTES_MAX
+
+    async def _collect(
+        self, gate: asyncio.Semaphore, partition: int, identities: list[Identity]
+    ) -> None:
+        while identities and not self._is_too_large:
+            asked, behind = identities[:IDENTITIES_MAX], identities[IDENTITIES_MAX:]
+            async with gate:
+                given = await self._ask(partition, asked)
+            self._results |= given
+            self._bytes += sum(map(len, given.values()))
+            # What is not given yet goes behind the rest: others need not wait for a re-booking.
+            identities = behind + [identity for identity in asked if identity not in given]
+            if not given:
+                await asyncio.sleep(PAUSE_SECONDS)
+
+    async def _ask(self, partition: int, identities: list[Identity]) -> dict[Identity, bytes]:
+        """The results that can be given now."""
+        body = msgspec.json.encode({"partition": partition, "identities": identities})
         try:
-            answer = await workers.ask(source.partition, "/applied", parameters)
-        except Problem:  # nobody there for now
-            await asyncio.sleep(PAUSE_SECONDS)
-            continue
-        if answer.status_code == 200:
-            return
-        if answer.status_code != 202:
-            await asyncio.sleep(PAUSE_SECONDS)
-
-
-async def _result(
-    workers: Workers, gate: asyncio.Semaphore, portfolio_id: str, transaction_id: str
-) -> bytes:
-    partition = partition_of(portfolio_id, workers.partitions)
-    question = path("portfolios", portfolio_id, "transactions", transaction_id)
-    async with gate:
-        while True:
-            try:
-                answer = await workers.ask(partition, question)
-                if answer.status_code == 200:
-                    return answer.content
-            except Problem:
-                pass
-            await asyncio.sleep(PAUSE_SECONDS)
+            answer = await self._workers.ask(
+                partition, Question("/results", body=body, is_patient=True)
+            )
+            results = _read_results(answer.content).results
+        except (Problem, msgspec.MsgspecError):
+            return {}
+        given = {i: bytes(raw) for i, raw in zip(identities, results, strict=True)}
+        return {identity: result for identity, result in given.items() if result != b"null"}

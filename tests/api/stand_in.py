@@ -1,5 +1,6 @@
 """Workers as the API sees them, without Faust and RocksDB."""
 
+import asyncio
 import json
 import threading
 import time
@@ -32,6 +33,7 @@ class StandIn:
         self.app = FastAPI(openapi_url=None)
         self.app.get("/owners")(self._owners)
         self.app.get("/readyz")(self._readyz)
+        self.app.get("/applied")(self._applied)
         self.app.get("/{path:path}")(self._answer)
 
     def forget(self, partitions: int) -> None:
@@ -40,8 +42,22 @@ class StandIn:
         self.served: set[int] = set()
         self.answers: dict[str, Response] = {}  # by path; the same for every question
         self.asked: list[str] = []  # paths as they came, without /owners and /readyz
+        self.frozen: set[str] = set()  # paths that are not answered
+        self.held = self.held_max = 0  # questions of /applied held back at the same time
+
+    async def _thaw(self, path: str) -> None:
+        while path in self.frozen:  # noqa: ASYNC110 - another thread says when it ends
+            await asyncio.sleep(0.01)
+
+    async def _applied(self, request: Request, offset: int) -> Response:
+        self.held += 1
+        self.held_max = max(self.held_max, self.held)
+        await asyncio.sleep(float(request.query_params["timeout"]))
+        self.held -= 1
+        return Response(f'{{"applied":false,"next_offset":{offset}}}', 202)
 
     async def _owners(self) -> dict[str, Any]:
+        await self._thaw("/owners")
         return {"partitions": self.partitions, "owners": self.owners}
 
     async def _readyz(self) -> dict[str, Any]:
@@ -50,6 +66,7 @@ class StandIn:
     async def _answer(self, request: Request) -> Response:
         raw_path = request.scope["raw_path"].decode()
         self.asked.append(raw_path)
+        await self._thaw(request.url.path)
         return self.answers.get(request.url.path) or problem(404, "not-found")
 
 
@@ -67,11 +84,12 @@ class Books:
         self._consumer.assign([TopicPartition(p.topic, p.partition, self._end(p)) for p in every])
         self._lock = threading.Lock()
         self.url = ""
-        self.refusals = 0  # how many questions are answered 503 before the first answer
+        self.refusals = 0  # how many questions of results are answered 503 or without them
+        self.questions = 0  # about results
         self.app = FastAPI(openapi_url=None)
         self.app.get("/owners")(self._owners)
         self.app.get("/applied")(self._applied)
-        self.app.get("/portfolios/{portfolio_id}/transactions/{transaction_id}")(self._result)
+        self.app.post("/results")(self._results)
 
     def close(self) -> None:
         self._consumer.close()
@@ -85,15 +103,15 @@ class Books:
 
     def _applied(self, topic: str, partition: int, offset: int, timeout: float) -> Response:
         if topic != RAW_TRANSACTIONS.name:
-            return Response('{"applied":true}')
+            return Response(f'{{"applied":true,"next_offset":{offset + 1}}}')
         with self._lock:
             until = time.monotonic() + timeout
             while self._next[partition] <= offset:
                 if time.monotonic() > until:
-                    return Response('{"applied":false}', 202)
+                    return Response(f'{{"applied":false,"next_offset":{offset}}}', 202)
                 self._take(self._consumer.poll(0.1))
             self._ledger.settle()
-        return Response('{"applied":true}')
+        return Response(f'{{"applied":true,"next_offset":{self._next[partition]}}}')
 
     def _take(self, message: Message | None) -> None:
         if message is None:
@@ -104,11 +122,18 @@ class Books:
         self._ledger.take(event, source)
         self._next[source.partition] = source.offset + 1
 
-    def _result(self, portfolio_id: str, transaction_id: str) -> Response:
+    async def _results(self, request: Request) -> Response:
+        self.questions += 1
+        identities = (await request.json())["identities"]
         if self.refusals:
             self.refusals -= 1
-            return problem(503, "rebooking")
-        entry = self._ledger.journal.entry(portfolio_id, transaction_id)
-        if entry is None:
-            return problem(404, "not-found")
-        return Response(encode_result(entry)[:-1] + b',"through":{}}')
+            if self.refusals % 2:
+                return problem(503, "rebalancing")
+            return Response(json.dumps({"results": [None] * len(identities)}))
+        with self._lock:
+            results = ",".join(map(self._result, identities))
+        return Response(f'{{"results":[{results}]}}')
+
+    def _result(self, identity: list[str]) -> str:
+        entry = self._ledger.journal.entry(*identity)
+        return "null" if entry is None else encode_result(entry)[:-1].decode() + ',"through":{}}'

@@ -1,17 +1,21 @@
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 
 import httpx
 import pytest
 from fastapi import Response
 
+from api import live
 from api.main import create_app
 from api.settings import ApiSettings
 from tests.api.conftest import PARTITIONS, closed_port
 from tests.api.serving import client_of, served
 from tests.api.stand_in import StandIn, problem
-from tests.api.test_ingest import problem_of
+from tests.api.test_ingest import buy, problem_of
 from wire.partitioner import partition_of
 
 POSITIONS = "/portfolios/P1/positions"
@@ -186,3 +190,77 @@ def test_workers_seen_in_maps_are_remembered(two: Two) -> None:
     two.second.answers[POSITIONS] = problem(503, "not-owner")
     two.first.answers[POSITIONS] = json_of('"first"')
     assert two.api.get(POSITIONS).json() == "first"
+
+
+# -- workers that are slow, frozen or asked too much
+
+
+def seconds(ask: Callable[[], object]) -> float:
+    started = time.monotonic()
+    ask()
+    return time.monotonic() - started
+
+
+def test_a_frozen_owner_costs_the_first_question_three_seconds_and_others_next_to_none(
+    two: Two,
+) -> None:
+    two.second.answers[POSITIONS] = json_of('"second"')
+    two.second.frozen = {"/owners", POSITIONS}
+    assert seconds(lambda: unavailable(two.api.get(POSITIONS))) < 3.5
+    for _ in range(3):
+        assert seconds(lambda: unavailable(two.api.get(POSITIONS))) < 1.5
+    two.second.frozen = set()
+    time.sleep(live.SILENT_SECONDS)
+    assert two.api.get(POSITIONS).json() == "second"
+
+
+def test_what_a_frozen_owner_had_is_found_where_it_went(two: Two) -> None:
+    two.second.frozen = {"/owners", POSITIONS}
+    unavailable(two.api.get(POSITIONS))
+    two.first.answers[POSITIONS] = json_of('"first"')
+    two.first.owners = dict.fromkeys(range(PARTITIONS), two.first_url)
+    assert seconds(lambda: two.api.get(POSITIONS).json() == "first") < 1.5
+    assert two.api.get(POSITIONS).json() == "first"
+
+
+def test_an_owner_with_one_slow_answer_goes_on_giving_others(two: Two) -> None:
+    slow = POSITIONS + "/SLOW"
+    two.second.answers[POSITIONS] = json_of('"second"')
+    two.second.frozen = {slow}
+    assert seconds(lambda: unavailable(two.api.get(slow))) < 3.5
+    assert two.api.get(POSITIONS).json() == "second"
+
+
+def test_too_many_questions_are_refused_and_nobody_is_blamed(
+    two: Two, settings: ApiSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "CONNECTIONS_MAX", 1)
+    monkeypatch.setattr(live, "ANSWER_SECONDS_MAX", 0.5)
+    slow = POSITIONS + "/SLOW"
+    two.second.answers[POSITIONS] = json_of('"second"')
+    two.second.frozen = {slow}
+    known = replace(settings, partitions=PARTITIONS, worker_urls=(two.first_url,))
+    with client_of(create_app(known)) as api, ThreadPoolExecutor(9) as threads:
+        answers = list(threads.map(lambda _: api.get(slow), range(9)))
+        kinds = {problem_of(answer, 503)["type"].rpartition(":")[2] for answer in answers}
+        assert kinds == {"busy", "owner-away"}
+        assert {answer.headers["retry-after"] for answer in answers} == {"1"}
+        assert api.get(POSITIONS).json() == "second"
+
+
+def test_those_who_wait_for_the_books_do_not_keep_others_from_reading_them(two: Two) -> None:
+    two.second.answers[POSITIONS] = json_of('"second"')
+    count = live.CONNECTIONS_MAX + 20
+    waiting = {"wait": "applied", "timeout": "4"}
+    limits = httpx.Limits(max_connections=count)
+    with (
+        httpx.Client(limits=limits, timeout=30, trust_env=False) as patient,
+        ThreadPoolExecutor(count) as threads,
+    ):
+        post = partial(patient.post, str(two.api.base_url) + "/ingest/transaction", params=waiting)
+        waits = [threads.submit(post, json=buy()) for _ in range(count)]
+        time.sleep(2)
+        took = [seconds(lambda: two.api.get(POSITIONS).raise_for_status()) for _ in range(5)]
+        assert {wait.result().status_code for wait in waits} == {202}
+    assert max(took) < 1
+    assert two.second.held_max == 1

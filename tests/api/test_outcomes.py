@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from api import outcomes
 from api.main import create_app
 from api.settings import ApiSettings
 from tests.api.serving import client_of, served
@@ -115,6 +116,31 @@ def test_a_holding_in_rebooking_is_waited_for(
     books.refusals = 3
     assert outcome(api, buy(portfolio_id=portfolio_id))["outcome"] == "booked"
     assert books.refusals == 0
+
+
+def test_a_list_of_any_length_is_asked_for_in_a_few_questions(
+    api: httpx.Client, books: Books, portfolio_id: str
+) -> None:
+    events = [buy(portfolio_id=f"{portfolio_id}{n % 99}") for n in range(10_000)]
+    books.questions = 0
+    response = api.post("/ingest/transactions", params=WAIT, json={"transactions": events})
+    assert response.status_code == 200
+    found = response.json()["outcomes"]
+    assert [each["outcome"] for each in found] == ["booked"] * 10_000
+    assert [each["result"]["transaction_id"] for each in found] == [
+        event["transaction_id"] for event in events
+    ]
+    assert books.questions < 100
+
+
+def test_results_that_are_too_much_for_one_answer_are_left_out(
+    api: httpx.Client, portfolio_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outcomes, "RESULTS_BYTES_MAX", 1000)
+    events = [buy(portfolio_id=portfolio_id) for _ in range(2)]
+    response = api.post("/ingest/transactions", params=WAIT, json={"transactions": events})
+    assert response.status_code == 202
+    assert outcome(api, events[0])["outcome"] == "duplicate"
 
 
 def test_waiting_too_long_is_answered_like_not_waiting(
