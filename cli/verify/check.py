@@ -1,5 +1,6 @@
 """Compares everything the system says with the calculator's books, partition by partition."""
 
+import math
 from contextlib import closing
 
 from confluent_kafka.admin import AdminClient
@@ -29,6 +30,10 @@ from wire.topics import COMPLETED, PORTFOLIOS, PORTFOLIOS_CURRENT, POSITIONS, RA
 from wire.transactions import decode_transaction
 
 INPUT_TOPICS = (RAW_TRANSACTIONS, PORTFOLIOS)
+RESULT_COLUMNS = (*TRANSACTION_COLUMNS, "disposals")
+LIVE_TRANSACTIONS = "live transactions"  # the place of their differences
+# Each is a question of its own; more of them would take minutes.
+LIVE_TRANSACTIONS_MAX = 20_000
 
 
 def check(
@@ -68,6 +73,8 @@ class Comparison:
         self._live = live
         self._report = report
         self._unreadable = inputs.unreadable
+        transactions = sum(len(partition.transactions) for partition in inputs.partitions)
+        self._ask_every = max(1, math.ceil(transactions / LIVE_TRANSACTIONS_MAX))
         self._conflicts: dict[Source, Event | Portfolio] = {}
         self._perhaps_dead: set[Source] = set()
         self._portfolio_ids: set[str] = set()
@@ -76,11 +83,12 @@ class Comparison:
         self._conflicts |= books.dead
         self._perhaps_dead |= books.perhaps_dead
         self._portfolio_ids |= books.portfolio_ids
-        self._compare_results(books, published)
+        results = self._compare_results(books, published)
         self._compare_portfolios(books, published)
         positions = self._compare_positions(books, published)
         self._compare_lots(books)
         self._compare_live(number, books, positions)
+        self._compare_live_transactions(number, results)
 
     def compare_the_rest(self) -> None:
         """Rows of portfolios that never were, and what could not be read."""
@@ -101,7 +109,7 @@ class Comparison:
                 letters[source] = (None, _decoded(source.topic, value), errors)
         self._report.compare("table dead_letters", ("key", "value", "errors"), expected, letters)
 
-    def _compare_results(self, books: Books, published: Published) -> None:
+    def _compare_results(self, books: Books, published: Published) -> Rows:
         expected: Rows = {}
         with_disposals: Rows = {}
         disposals: Rows = {}
@@ -123,13 +131,13 @@ class Comparison:
                 disposals[*identity, disposal[0]] = row
         for identity in published.results.keys() - expected.keys():
             shown[identity] = ()
-        columns = (*TRANSACTION_COLUMNS, "disposals")
-        self._report.compare(f"topic {COMPLETED.name}", columns, with_disposals, shown)
+        self._report.compare(f"topic {COMPLETED.name}", RESULT_COLUMNS, with_disposals, shown)
         ids = books.portfolio_ids
         stored = self._database.transactions(ids)
         self._report.compare("table transactions", TRANSACTION_COLUMNS, expected, stored)
         stored = self._database.disposals(ids)
         self._report.compare("table lot_disposals", DISPOSAL_COLUMNS, disposals, stored)
+        return with_disposals
 
     def _compare_portfolios(self, books: Books, published: Published) -> None:
         shown = {key: published.portfolio(key) for key in published.portfolios}
@@ -178,6 +186,12 @@ class Comparison:
             for place, row in enumerate(self._live.lots(number, *key)):
                 shown[*key, place] = row
         self._report.compare("live lots", rows.LOT, expected, shown)
+
+    def _compare_live_transactions(self, number: int, results: Rows) -> None:
+        expected = {identity: results[identity] for identity in sorted(results)[:: self._ask_every]}
+        shown = self._live.transactions(number, expected)
+        self._report.compare(LIVE_TRANSACTIONS, RESULT_COLUMNS, expected, shown)
+        self._report.not_asked += len(results) - len(expected)
 
 
 def _as_of(row: Row | None) -> object:

@@ -10,7 +10,7 @@ from cli.lag import wait_until_applied
 from cli.printing import console, json_option, print_json
 from cli.servers import connections
 from cli.settings import Settings
-from cli.verify.check import check
+from cli.verify.check import LIVE_TRANSACTIONS, check
 from cli.verify.report import Report
 
 
@@ -69,6 +69,7 @@ def described(report: Report, seconds: float) -> dict[str, object]:
             }
             for one in report.differences
         ],
+        "not_asked": report.not_asked,
         "moved": report.has_moved,
         "seconds": round(seconds, 3),
     }
@@ -81,6 +82,9 @@ def show(report: Report, seconds: float) -> None:
         out.print(str(difference), markup=False)
     total = report.differing.total()
     compared = f"{report.compared.total()} rows of {report.events} events in {seconds:.1f} s"
+    if report.not_asked:
+        asked = report.compared[LIVE_TRANSACTIONS]
+        out.print(f"of {asked + report.not_asked} transactions {asked}, evenly, were asked live")
     if report.is_good:
         out.print(f"verified {compared}: all is as the calculator says")
         return

@@ -1,6 +1,9 @@
 """What the live tables say, as rows, asked of the workers that own the partitions."""
 
+import threading
 import time
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from decimal import Decimal
 from http.client import HTTPConnection, HTTPException
@@ -10,12 +13,14 @@ from urllib.parse import quote, urlsplit
 import msgspec
 
 from cli.servers import ServerError
-from cli.verify.published import Position
+from cli.verify.inputs import Identity
+from cli.verify.published import Position, Result
 from cli.verify.report import Row
 from cli.workers import Workers
 
 ANSWER_SECONDS_MAX = 10.0
 RETRY_SECONDS = 0.2
+ASKED_AT_ONCE = 4  # enough to keep the workers of one machine busy
 PATIENCE_SECONDS = 20.0  # with a holding that is being re-booked, or a partition that moves
 
 
@@ -43,18 +48,28 @@ class _Lots(msgspec.Struct):
     lots: list[_Lot]
 
 
-Answer = TypeVar("Answer", _Positions, _Lots)
+Answer = TypeVar("Answer", _Positions, _Lots, Result)
+
+
+class _Open(threading.local):
+    """The connections of one thread, by worker."""
+
+    def __init__(self) -> None:
+        self.by_url: dict[str, HTTPConnection] = {}
 
 
 class LiveTables:
-    """Keeps a connection to each worker: there is a question for every holding."""
+    """Keeps connections to each worker: there is a question for every holding."""
 
     def __init__(self, workers: Workers) -> None:
         self._owners = workers.owners
-        self._connections: dict[str, HTTPConnection] = {}
+        self._open = _Open()
+        self._opened: list[HTTPConnection] = []  # by all threads
+        self._pool = ThreadPoolExecutor(ASKED_AT_ONCE)
 
     def close(self) -> None:
-        for connection in self._connections.values():
+        self._pool.shutdown(cancel_futures=True)
+        for connection in self._opened:
             connection.close()
 
     def positions(self, partition: int, portfolio_id: str) -> dict[str, Row]:
@@ -70,17 +85,35 @@ class LiveTables:
         answer = self._ask(partition, f"{_path(portfolio_id)}/{_quoted(security_id)}/lots", _Lots)
         return () if answer is None else tuple(map(msgspec.structs.astuple, answer.lots))
 
+    def transactions(self, partition: int, identities: Iterable[Identity]) -> dict[Identity, Row]:
+        """The columns of a result, then its disposals; without those that are unknown."""
+
+        def ask(identity: Identity) -> tuple[Identity, Result | None]:
+            portfolio_id, transaction_id = map(_quoted, identity)
+            path = f"/portfolios/{portfolio_id}/transactions/{transaction_id}"
+            return identity, self._ask(partition, path, Result)
+
+        found: dict[Identity, Row] = {}
+        for identity, answer in self._pool.map(ask, identities):
+            if answer is not None:
+                row, disposals = answer.row()
+                found[identity] = (*row, disposals)
+        return found
+
     def _ask(self, partition: int, path: str, what: type[Answer]) -> Answer | None:
         url = self._owners[partition]
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
+            has_rested = url in self._open.by_url
             try:
                 status, content = self._get(url, path)
             except (OSError, HTTPException) as error:
-                # A connection that rested while something else was compared is closed by now.
-                self._connections.pop(url).close()
+                self._open.by_url.pop(url).close()
                 if time.monotonic() > deadline:
                     raise ServerError(f"the worker {url} does not answer: {error}") from error
+                # A connection that rested while something else was compared is closed by now.
+                if not has_rested:
+                    time.sleep(RETRY_SECONDS)
                 continue
             if status == 200:
                 return msgspec.json.decode(content, type=what)
@@ -91,10 +124,11 @@ class LiveTables:
             time.sleep(RETRY_SECONDS)
 
     def _get(self, url: str, path: str) -> tuple[int, bytes]:
-        connection = self._connections.get(url)
+        connection = self._open.by_url.get(url)
         if connection is None:
-            host = urlsplit(url).netloc
-            connection = self._connections[url] = HTTPConnection(host, timeout=ANSWER_SECONDS_MAX)
+            connection = HTTPConnection(urlsplit(url).netloc, timeout=ANSWER_SECONDS_MAX)
+            self._open.by_url[url] = connection
+            self._opened.append(connection)
         connection.request("GET", path)
         answer = connection.getresponse()
         return answer.status, answer.read()

@@ -40,8 +40,8 @@ class _Disposal(msgspec.Struct):
     realized_gain_loss_local: Decimal | None
 
 
-class _Result(msgspec.Struct):
-    """The columns of rows.CONTENT, OUTCOME and SOURCE, then as_of."""
+class Result(msgspec.Struct):
+    """The columns of rows.CONTENT, OUTCOME and SOURCE, then as_of; also what a live answer holds."""
 
     transaction_id: str
     portfolio_id: str
@@ -73,6 +73,11 @@ class _Result(msgspec.Struct):
     source_offset: int
     as_of: int
     disposals: list[_Disposal]
+
+    def row(self) -> tuple[Row, tuple[Row, ...]]:
+        """The columns, and the disposals apart."""
+        *row, disposals = msgspec.structs.astuple(self)
+        return tuple(row), tuple(map(msgspec.structs.astuple, disposals))
 
 
 class Position(msgspec.Struct):
@@ -106,7 +111,7 @@ class _Portfolio(msgspec.Struct):
 
 
 _head = msgspec.json.Decoder(_Head).decode
-_result = msgspec.json.Decoder(_Result).decode
+_result = msgspec.json.Decoder(Result).decode
 _position = msgspec.json.Decoder(Position).decode
 _portfolio = msgspec.json.Decoder(_Portfolio).decode
 
@@ -122,10 +127,7 @@ class Published:
     def result(self, identity: Identity) -> tuple[Row, tuple[Row, ...]] | None:
         """The result and its disposals."""
         value = self.results.get(identity)
-        if value is None:
-            return None
-        *row, disposals = msgspec.structs.astuple(_result(value))
-        return tuple(row), tuple(map(msgspec.structs.astuple, disposals))
+        return None if value is None else _result(value).row()
 
     def position(self, holding: tuple[str, str]) -> Row:
         return msgspec.structs.astuple(_position(self.positions[holding]))

@@ -31,6 +31,7 @@ class Report:
 
     limit: int  # differences to keep; all are counted
     events: int = 0  # records of raw_transactions
+    not_asked: int = 0  # transactions that were not asked live, being too many
     has_moved: bool = False  # more came in meanwhile, so differences may mean nothing
     differences: list[Difference] = field(default_factory=list)
     differing: Counter[str] = field(default_factory=Counter)  # by place

@@ -10,11 +10,18 @@ import pytest
 from confluent_kafka import Producer
 from psycopg2.extensions import cursor
 
-from cli.lag import wait_until_applied
+from calculator import ReliefMethod
+from cli.lag import ask_all, wait_until_applied
 from cli.servers import connections
 from cli.status import collect
+from cli.verify.check import check
+from cli.workers import Workers
+from tests.api.serving import served
 from tests.cli.portfolio import Portfolio, until
+from tests.cli.relay import Change, relay
 from tests.oracle.murmur2 import partition_of
+from tests.system.log import read
+from wire.topics import COMPLETED
 
 RAW = "raw_transactions"
 HOME = partition_of("P1", 8)
@@ -195,6 +202,8 @@ def test_verify_finds_nothing_wrong_with_right_books(booked: Portfolio) -> None:
     assert said["events"] == len(EVENTS) + 4 + UNREADABLE
     assert said["compared"]["table dead_letters"] == UNREADABLE + 3
     assert said["compared"]["live lots"] == said["compared"]["view lots"] == 5
+    assert said["compared"]["live transactions"] == said["compared"]["table transactions"] == 15
+    assert said["not_asked"] == 0
 
 
 KEPT = "CREATE TABLE kept AS SELECT * FROM"
@@ -267,6 +276,53 @@ def test_verify_finds(
     assert f"{said['differences']} differences" not in booked("verify").stdout
 
 
+@pytest.mark.parametrize(
+    ("path", "change", "place", "key", "column"),
+    [
+        pytest.param(
+            "positions", lambda said: said["positions"][0].update(cost="1"),
+            "live positions", "P1 ACME", "cost", id="position",
+        ),
+        pytest.param(
+            "positions/ACME/lots", lambda said: said["lots"][0].update(quantity="4"),
+            "live lots", "P1 ACME 0", "quantity", id="lot",
+        ),
+        pytest.param(
+            "transactions/S1", lambda said: said.update(net_cost="1"),
+            "live transactions", "P1 S1", "net_cost", id="transaction",
+        ),
+        pytest.param(
+            "transactions/S1", lambda said: said["disposals"].pop(),
+            "live transactions", "P1 S1", "disposals", id="disposal_left_out",
+        ),
+        pytest.param(
+            "transactions/N1", lambda said: said.update(as_of=said["as_of"] - 1),
+            "live transactions", "P1 N1", "as_of", id="old_answer",
+        ),
+    ],
+)  # fmt: skip
+def test_verify_finds_a_live_answer_that_is_wrong(
+    booked: Portfolio, path: str, change: Change, place: str, key: str, column: str
+) -> None:
+    workers = ask_all(booked.settings)
+    with served(relay(workers, f"/portfolios/P1/{path}", change)) as url:
+        lying = Workers(workers.statuses, dict.fromkeys(range(8), url))
+        report = check(connections(booked.settings), lying, 8, ReliefMethod.FIFO, 10)
+    found = [(one.place, one.key, one.column) for one in report.differences]
+    assert found == [(place, key, column)]
+
+
+def test_of_too_many_transactions_verify_asks_some_and_says_so(
+    booked: Portfolio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cli.verify.check.LIVE_TRANSACTIONS_MAX", 6)
+    said = booked.json("verify")
+    asked = said["compared"]["live transactions"]
+    assert 6 <= asked < 15
+    assert asked + said["not_asked"] == said["compared"]["table transactions"]
+    assert f"of 15 transactions {asked}, evenly, were asked live" in booked("verify").stdout
+
+
 @pytest.mark.parametrize("part", ["API", "store", "worker"])
 def test_status_names_a_part_that_is_away(booked: Portfolio, part: str) -> None:
     said = booked.json("status")
@@ -291,3 +347,23 @@ def test_a_reset_must_be_meant(booked: Portfolio) -> None:
 def test_migrating_again_changes_nothing(booked: Portfolio) -> None:
     said = booked.json("migrate")
     assert said["before"] == said["revision"] is not None
+
+
+def test_verify_finds_a_wrong_record_in_the_results_topic(booked: Portfolio) -> None:
+    # The last of all: what is in the topic stays there.
+    bootstrap = connections(booked.settings).kafka_bootstrap
+    right = [
+        message
+        for message in read(bootstrap, COMPLETED.name)
+        if json.loads(message.value())["transaction_id"] == "S1"
+    ][-1]
+    wrong = json.loads(right.value())
+    wrong |= {"realized_gain_loss": "1", "as_of": wrong["as_of"] + 1_000_000}
+    producer = Producer({"bootstrap.servers": bootstrap})
+    producer.produce(COMPLETED.name, json.dumps(wrong), right.key(), right.partition())
+    producer.flush()
+    said = booked.json("verify", code=1)
+    found = {(one["place"], one["key"], one["column"]) for one in said["first"]}
+    assert ("topic raw_transactions_completed", "P1 S1", "realized_gain_loss") in found
+    assert ("table transactions", "P1 S1", "realized_gain_loss") in found
+    assert ("live transactions", "P1 S1", "as_of") in found
