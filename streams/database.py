@@ -18,9 +18,7 @@ from streams.rows import (
     TRANSACTION_COLUMNS,
     Rows,
 )
-
-Progress = dict[tuple[str, int], int]
-"""(topic, partition) -> the offset of the next record to store."""
+from streams.writer import Progress, ProgressMoved
 
 _COLUMNS: dict[str, Sequence[str]] = {
     "transactions": TRANSACTION_COLUMNS,
@@ -96,17 +94,6 @@ _MOVE_PROGRESS = (
     " FROM unnest(%s::text[], %s::int[], %s::bigint[]) AS moved (topic, partition, next_offset)"
     " WHERE stored.topic = moved.topic AND stored.partition = moved.partition"
 )
-
-
-class ProgressMoved(Exception):
-    """Somebody else stored these records, or the database was emptied; nothing was written.
-
-    Read the progress again and go on from there.
-    """
-
-    def __init__(self, expected: Progress, found: Progress) -> None:
-        super().__init__(f"expected the stored progress {expected}, found {found}")
-        self.found = found
 
 
 def connect(database_url: str) -> extensions.connection:

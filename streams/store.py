@@ -6,26 +6,26 @@ progress: exactly once, and an emptied database refills by itself.
 """
 
 import asyncio
-import math
 import os
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NoReturn, cast
+from typing import Any, NoReturn
 
 import mode
-import psycopg2
 import structlog
 import uvloop
 from faust.types.tuples import TP
 
-from streams import database, metrics, rows, standing
+from streams import metrics, standing
 from streams.doors import open_door
 from streams.process import run_process
 from streams.recovery import Application, application_options
 from streams.settings import StoreSettings
+from streams.sink import PostgresSink
 from streams.topics import TopicsMismatch, create_topics
 from streams.transport import Batch, BatchConsumer, Positions
+from streams.writer import ProgressMoved, Writer
 from wire.topics import RESULTS
 
 log = structlog.get_logger(__name__)
@@ -36,13 +36,6 @@ EXIT_SETTING = 2
 RECORDS_MAX = 8000  # of one PostgreSQL transaction, but for a batch that is longer by itself
 QUEUE_BATCHES = 32
 IDLE_SECONDS = 0.5
-RETRY_SECONDS = 0.5
-TOLD_EVERY = 20  # tries
-_PASSING = (
-    psycopg2.OperationalError,
-    psycopg2.InterfaceError,
-    psycopg2.errors.UndefinedTable,
-)
 SILENCE_SECONDS_MAX = 10.0  # it is asked each half second, but for a long write
 
 
@@ -64,32 +57,30 @@ class StoreApp(Application):
         self.settings = settings
         self.queue: asyncio.Queue[Any] = asyncio.Queue(QUEUE_BATCHES)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="writer")
-        self._connection: Any = None
-        self._progress: dict[TP, int] = {}
+        self._sink = PostgresSink(settings.database_url)
+        self._writer = Writer(self._sink)
         self._idle = asyncio.Event()
         self._idle.set()
         self._is_paused = True
-        self._answered_at = -math.inf  # when PostgreSQL last did
 
     # -- standing, from any thread
 
     def standing(self) -> str:
         """OK, or what it waits for."""
-        if time.monotonic() - self._answered_at > SILENCE_SECONDS_MAX:
+        if time.monotonic() - self._sink.answered_at > SILENCE_SECONDS_MAX:
             return "waiting for PostgreSQL"
         return "joining" if self._is_paused else standing.OK
 
     def progress(self) -> dict[TP, int]:
         """The next offset of each partition that is ours."""
-        return dict(self._progress)
+        return {TP(*place): offset for place, offset in self._writer.progress.items()}
 
     # -- ownership
 
     async def take_over(self, assigned: set[TP]) -> dict[TP, int]:
-        loop = asyncio.get_running_loop()
-        self._progress = await loop.run_in_executor(self._thread, self._read_progress, assigned)
+        await self._in_thread(self._writer.take_over, assigned)
         log.info("took_over", partitions=len(assigned))
-        return dict(self._progress)
+        return self.progress()
 
     def serve(self, assigned: set[TP]) -> None:
         self._is_paused = False
@@ -118,7 +109,7 @@ class StoreApp(Application):
                         event.ack()
                 elif not await self._in_thread(self._look_after):
                     await self._start_over()
-            except database.ProgressMoved:
+            except ProgressMoved:
                 await self._start_over()
             except BaseException as error:
                 log.critical("store_failed", error=repr(error), exc_info=error)
@@ -142,101 +133,28 @@ class StoreApp(Application):
 
     async def _start_over(self) -> None:
         """The database is at another place than we left it: go there."""
-        assigned = set(self._progress)
-        self._progress = await self._in_thread(self._read_progress, assigned)
-        log.warning("progress_moved", progress=sum(self._progress.values()))
-        await self.consumer.seek_to(dict(self._progress))
+        await self._in_thread(self._writer.take_over, set(self._writer.progress))
+        progress = self.progress()
+        log.warning("progress_moved", progress=sum(progress.values()))
+        await self.consumer.seek_to(progress)
 
     # -- in the writer's thread
 
-    def _connected(self) -> Any:
-        """The connection, however long PostgreSQL and its tables take to be there."""
-        waited = 0
-        while self._connection is None:
-            try:
-                self._connection = database.connect(self.settings.database_url)
-            except psycopg2.Error as error:
-                if waited % TOLD_EVERY == 0:
-                    log.warning("waiting_for_postgresql", error=str(error).strip())
-                waited += 1
-                time.sleep(RETRY_SECONDS)
-        return self._connection
-
-    def _retried(self, call: Any) -> Any:
-        """The call's answer, repeated while PostgreSQL is away, has no room, or is not migrated."""
-        failed = 0
-        while True:
-            try:
-                answer = call(self._connected())
-            except _PASSING as error:
-                if failed % TOLD_EVERY == 0:
-                    log.warning("postgresql_refuses", error=str(error).strip(), failed=failed)
-                failed += 1
-                self._connection.close()
-                self._connection = None
-                time.sleep(RETRY_SECONDS)
-            else:
-                self._answered_at = time.monotonic()
-                return answer
-
-    def _read_progress(self, assigned: set[TP]) -> dict[TP, int]:
-        def read(connection: Any) -> database.Progress:
-            return database.read_progress(connection, _by_name(dict.fromkeys(assigned, 0)))
-
-        stored = self._retried(read)
-        return {tp: stored[tp.topic, tp.partition] for tp in assigned}
-
     def _write(self, batches: Sequence[Batch]) -> None:
-        records = [
-            record
-            for batch in batches
-            for record in cast(Any, batch.value)
-            if record.offset >= self._progress[batch.tp]
-        ]
-        after: dict[TP, int] = {}
-        for batch in batches:
-            at = after.get(batch.tp, self._progress[batch.tp])
-            assert batch.before <= at, "no record is passed over"
-            after[batch.tp] = max(batch.after, at)
         began = time.perf_counter()
-        self._move(rows.gather(records), after)
+        stored = self._writer.write(batches)
         metrics.STORE_SECONDS.observe(time.perf_counter() - began)
-        metrics.STORED.inc(len(records))
-        log.debug("stored", records=len(records))
-
-    def _move(self, gathered: rows.Rows, after: dict[TP, int]) -> None:
-        """Write and move the progress; a commit whose answer was lost is found by its progress."""
-        before = {tp: self._progress[tp] for tp in after}
-
-        def write(connection: Any) -> None:
-            try:
-                database.write(
-                    connection, gathered, expected=_by_name(before), progress=_by_name(after)
-                )
-            except database.ProgressMoved as moved:
-                if moved.found != _by_name(after):
-                    raise
-
-        self._retried(write)
-        self._progress.update(after)
+        metrics.STORED.inc(stored)
+        log.debug("stored", records=stored)
 
     def _look_after(self) -> bool:
-        """While nothing comes: move behind trailing transaction markers, so that the lag reads 0.
-        False when the database is not where this process left it."""
-        if self._read_progress(set(self._progress)) != self._progress:
+        """What is to do while nothing comes. False when the database is not where this process
+        left it."""
+        if not self._writer.is_where_it_was_left():
             return False
-        behind = {
-            tp: place[1]
-            for tp, at in self._progress.items()
-            if (place := Positions.at.get(tp)) and place[0] <= at < place[1]
-        }
-        if behind and self.queue.empty():
-            self._move(rows.gather([]), behind)
+        if self.queue.empty():
+            self._writer.pass_markers(Positions.at)
         return True
-
-
-def _by_name(offsets: dict[TP, int]) -> dict[tuple[str, int], int]:
-    return {(tp.topic, tp.partition): offset for tp, offset in offsets.items()}
 
 
 def create_app(settings: StoreSettings) -> StoreApp:

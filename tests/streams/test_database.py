@@ -13,8 +13,9 @@ import pytest
 from psycopg2 import extensions
 
 from migrations.upgrade import upgrade
-from streams.database import Progress, ProgressMoved, connect, read_progress, write
+from streams.database import connect, read_progress, write
 from streams.rows import gather
+from streams.writer import Progress, ProgressMoved
 from tests.streams.records import (
     CANCELLED,
     Written,
