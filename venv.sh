@@ -1,5 +1,6 @@
 # Sourced by `run` and `test`: `install ""` and `install "[test]"` make .venv hold what
-# pyproject.toml and requirements.lock say, and do nothing where it does already.
+# pyproject.toml and requirements.lock say, and do nothing where it does already. A venv knows the
+# folder it was made in: in a checkout that was moved or copied it is made anew.
 
 find_python() {
   local candidate
@@ -25,11 +26,13 @@ make_venv() {
   fi
   rm -rf .venv
   "$python" -m venv .venv
+  pwd -P > .venv/made-in
 }
 
 install() {
   local extras=$1 wanted stamp
-  if ! .venv/bin/python -c 'import pip' 2> /dev/null; then
+  if [ "$(cat .venv/made-in 2> /dev/null)" != "$(pwd -P)" ] ||
+    ! .venv/bin/python -c 'import pip' 2> /dev/null; then
     make_venv
   fi
   wanted=$(cat pyproject.toml requirements.lock | sha256sum)

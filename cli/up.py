@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -125,7 +126,8 @@ def tell(settings: Settings, *, as_json: bool = False) -> None:
     out.print(f"PostgreSQL  {masked(found.database_url)}")
     out.print(f"workers     {'  '.join(doors.workers)}")
     out.print(f"logs        {Files(settings.data_dir).log('api').parent}")
-    program = sys.argv[0] if Path(sys.argv[0]).name == "portfolio" else "portfolio"
+    beside = Path(sys.executable).with_name("portfolio")
+    program = "portfolio" if shutil.which("portfolio") else os.path.relpath(beside)
     out.print(f"Next: `{program} ingest FILE`, `{program} status`, `{program} --help`.")
 
 
