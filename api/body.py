@@ -7,7 +7,7 @@ import msgspec
 from fastapi import Request
 
 from api.problems import Problem, ProblemError, invalid, pointer, too_large
-from wire.fields import Rule
+from wire.fields import Rule, printable
 
 LIST_BYTES_MAX = 8 * 1024 * 1024
 LIST_LENGTH_MAX = 10_000
@@ -67,7 +67,7 @@ def _only_member(body: bytes, name: str) -> msgspec.Raw:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _broken((), Rule.MESSAGE_MUST_BE_JSON, str(error)) from None
     for unknown in members.keys() - {name}:
-        raise _broken((unknown,), Rule.FIELD_MUST_BE_KNOWN, "there is no such field")
+        raise _broken((printable(unknown),), Rule.FIELD_MUST_BE_KNOWN, "there is no such field")
     if name not in members:
         raise _broken((name,), Rule.FIELD_MUST_BE_GIVEN, "the field is absent")
     head = _HEAD.match(body)

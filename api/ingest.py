@@ -14,8 +14,8 @@ from api.body import LIST_BYTES_MAX, list_elements, read_body
 from api.live import Workers
 from api.outcomes import Outcome, Posted
 from api.parameters import Waiting
-from api.problems import ProblemError, invalid, pointer
-from api.publish import Publisher, Record
+from api.problems import ERRORS_SHOWN_MAX, ProblemError, invalid, pointer
+from api.publish import RECORDS_PER_TURN, Publisher, Record
 from api.waits import Waits
 from calculator import Cancellation, Portfolio, Source, Transaction
 from wire.fields import Malformed
@@ -25,7 +25,7 @@ from wire.portfolios import decode_portfolio
 from wire.topics import PORTFOLIOS, RAW_TRANSACTIONS
 from wire.transactions import decode_transaction
 
-EVENTS_PER_TURN = 200  # decoded before other requests get their turn
+BYTES_PER_TURN = 64 * 1024  # decoded before other requests get their turn
 
 Event = TypeVar("Event", Transaction | Cancellation, Portfolio)
 
@@ -64,16 +64,23 @@ async def read_events(body: bytes, door: Door[Event]) -> list[tuple[Event, bytes
     """All events of a list with their bytes; a problem 422 if any of them is malformed."""
     events: list[tuple[Event, bytes]] = []
     errors: list[ProblemError] = []
+    broken = 0
+    in_turn = 0
     for index, value in enumerate(list_elements(body, door.name)):
-        if index % EVENTS_PER_TURN == 0:
+        in_turn += len(value)
+        if in_turn >= BYTES_PER_TURN:
             await asyncio.sleep(0)
+            in_turn = 0
         event = door.decode(value)
         if isinstance(event, Malformed):
-            errors += errors_of(event, door.name, index)
+            broken += len(event.errors)
+            # A list of junk breaks a million rules; nobody is shown more than a few.
+            if len(errors) < ERRORS_SHOWN_MAX:
+                errors += errors_of(event, door.name, index)
         else:
             events.append((event, value))
     if errors:
-        raise invalid(errors)
+        raise invalid(errors, broken)
     return events
 
 
@@ -87,15 +94,12 @@ class Entrance:
 
     async def publish(self, door: Door[Event], events: list[tuple[Event, bytes]]) -> list[Source]:
         """The records that the events are in now, in their order."""
-        records = [
-            Record(
-                door.topic,
-                partition_of(event.portfolio_id, self._workers.partitions),
-                event.portfolio_id.encode(),
-                value,
-            )
-            for event, value in events
-        ]
+        records: list[Record] = []
+        for event, value in events:
+            if len(records) % RECORDS_PER_TURN == 0:
+                await asyncio.sleep(0)
+            partition = partition_of(event.portfolio_id, self._workers.partitions)
+            records.append(Record(door.topic, partition, event.portfolio_id.encode(), value))
         offsets = await self._publisher.publish(records)
         return [
             Source(record.topic, record.partition, offset)

@@ -50,25 +50,27 @@ class Problem(Exception):
         self.headers = headers
 
     def response(self) -> Response:
-        shown = self.errors[:ERRORS_SHOWN_MAX]
-        left_off = len(self.errors) - len(shown)
         content = {
             "type": f"urn:portfolio:problem:{self.kind}",
             "title": self.kind.replace("-", " ").capitalize(),
             "status": self.status.value,
-            "detail": self.detail + (f" ({left_off} more errors are left off)" if left_off else ""),
-            "errors": shown,
+            "detail": self.detail,
+            "errors": self.errors,
         }
         return Response(
             msgspec.json.encode(content), self.status.value, self.headers, media_type=MEDIA_TYPE
         )
 
 
-def invalid(errors: Iterable[ProblemError]) -> Problem:
-    """422: it could be read, and breaks rules."""
+def invalid(errors: Iterable[ProblemError], broken: int | None = None) -> Problem:
+    """422: it could be read, and breaks rules; as many as `broken`, where not all are listed."""
     listed = tuple(errors)
-    count = "1 rule is" if len(listed) == 1 else f"{len(listed)} rules are"
-    return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid", f"{count} broken.", listed)
+    broken = len(listed) if broken is None else broken
+    shown = listed[:ERRORS_SHOWN_MAX]
+    detail = "1 rule is broken." if broken == 1 else f"{broken} rules are broken."
+    if broken > len(shown):
+        detail += f" ({broken - len(shown)} more errors are left off)"
+    return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid", detail, shown)
 
 
 def too_large(detail: str) -> Problem:

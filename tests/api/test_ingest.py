@@ -6,6 +6,7 @@ import httpx
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
+from api.problems import ERRORS_SHOWN_MAX
 from cli.servers import Connections
 from wire.partitioner import partition_of
 
@@ -247,3 +248,23 @@ def test_only_json_as_it_is_is_read(
 def test_waiting_is_bounded_and_spelled_right(api: httpx.Client, query: str, pointer: str) -> None:
     [(found, _)] = errors_of(api.post(f"/ingest/transaction?{query}", json=buy()))
     assert found == pointer
+
+
+def test_of_a_list_of_junk_the_first_errors_are_shown_and_all_counted(api: httpx.Client) -> None:
+    junk = "{" + ",".join(f'"{n}":1' for n in range(60)) + "}"
+    body = '{"transactions":[' + ",".join([junk] * 9_000) + "]}"
+    problem = problem_of(api.post("/ingest/transactions", content=body.encode()), 422)
+    per_event = len(
+        problem_of(api.post("/ingest/transaction", content=junk.encode()), 422)["errors"]
+    )
+    assert per_event > 60
+    assert len(problem["errors"]) == ERRORS_SHOWN_MAX
+    broken = 9_000 * per_event
+    assert problem["detail"].startswith(f"{broken} rules are broken. ({broken - 100} more ")
+
+
+def test_the_name_of_an_unknown_field_is_not_repeated_at_any_length(api: httpx.Client) -> None:
+    for name in ("x" * 1_000_000, "\\u0000" * 1000):
+        response = api.post("/ingest/transactions", content=f'{{"{name}":[]}}'.encode())
+        assert errors_of(response)[0][1] == "field_must_be_known"
+        assert len(response.content) < 2000
