@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from api import health, history, ingest, live, openapi, problems
+from api.heads import Heads
 from api.health import Health
 from api.history import History
 from api.ingest import Entrance
@@ -51,6 +52,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
         redirect_slashes=False,
     )
     app.add_middleware(Measure, registry=registry)
+    app.add_middleware(Heads)
     problems.install(app)
     app.include_router(ingest.routes(Entrance(publisher, workers, waits)))
     app.include_router(live.routes(workers))

@@ -128,6 +128,7 @@ def test_metrics_count_requests_by_route_and_published_records(api: httpx.Client
         ("GET", "/portfolios/a%2Fb/positions", 404, "not-found"),
         ("DELETE", "/portfolios/P1/positions", 405, "method-not-allowed"),
         ("GET", "/ingest/transaction", 405, "method-not-allowed"),
+        ("OPTIONS", "/livez", 405, "method-not-allowed"),
     ],
 )
 def test_routing_errors_are_problems_too(
@@ -136,6 +137,15 @@ def test_routing_errors_are_problems_too(
     response = api.request(method, path)
     assert problem_of(response, status)["type"] == f"urn:portfolio:problem:{kind}"
     assert (status == 405) == ("allow" in response.headers)
+
+
+def test_head_is_answered_as_get_without_the_body(api: httpx.Client) -> None:
+    response = api.head("/livez")
+    assert (response.status_code, response.content) == (200, b"")
+    assert response.headers["content-length"] == str(len(api.get("/livez").content))
+    assert api.head("/readyz").status_code == 503
+    refused = api.head("/ingest/transaction")
+    assert (refused.status_code, refused.headers["allow"]) == (405, "POST")
 
 
 def test_our_own_failure_is_a_problem_that_says_nothing_of_the_inside(
