@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from itertools import islice
 from typing import Any
 
 import click
@@ -87,10 +86,10 @@ def transactions(
     """What became of the transactions of a portfolio, newest first."""
     with closing(Api(settings)) as api:
         found = api.items(
-            "portfolios", portfolio_id, "transactions",
+            "portfolios", portfolio_id, "transactions", at_most=limit,
             security_id=security, status=status, from_=from_, to=to,
         )  # fmt: skip
-        items = list(islice(found, limit))
+        items = list(found)
     title = f"transactions of {portfolio_id}, newest first"
     _print({"items": items}, as_json, title, TRANSACTION_COLUMNS, items)
 

@@ -38,15 +38,20 @@ class Api:
         content: dict[str, Any] = answer.json()
         return content
 
-    def items(self, *parts: str, **parameters: str | int | None) -> Iterator[dict[str, Any]]:
-        """A whole list, page by page."""
-        cursor = None
-        while True:
-            page = self.get(*parts, **parameters, limit=PAGE_ITEMS_MAX, cursor=cursor)
+    def items(
+        self, *parts: str, at_most: int | None = None, **parameters: str | int | None
+    ) -> Iterator[dict[str, Any]]:
+        """A whole list, or its first so many, page by page."""
+        cursor, left = None, at_most
+        while left is None or left > 0:
+            limit = PAGE_ITEMS_MAX if left is None else min(left, PAGE_ITEMS_MAX)
+            page = self.get(*parts, **parameters, limit=limit, cursor=cursor)
             yield from page["items"]
             cursor = page["next"]
             if cursor is None:
                 return
+            if left is not None:
+                left -= len(page["items"])
 
 
 def _path(parts: tuple[str, ...]) -> str:
