@@ -8,6 +8,7 @@ from typing import TypeVar
 import psycopg2
 from confluent_kafka import KafkaError, KafkaException
 
+from cli.printing import masked
 from cli.servers import ServerError
 from migrations.errors import UnknownRevision
 
@@ -43,6 +44,6 @@ def told_plainly() -> Iterator[None]:
     except KafkaException as error:
         raise ServerError(f"Kafka: {error.args[0].str()} ({error.args[0].name()})") from error
     except psycopg2.Error as error:
-        raise ServerError(f"PostgreSQL: {str(error).strip()}") from error
+        raise ServerError(f"PostgreSQL: {masked(str(error).strip())}") from error
     except UnknownRevision as error:
         raise ServerError(str(error)) from error

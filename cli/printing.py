@@ -1,18 +1,18 @@
 """How commands print: tables for people, one JSON object for programs, the rest on stderr."""
 
 import json
+import re
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
-from urllib.parse import urlsplit, urlunsplit
 
 import click
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 WIDTH_ON_A_PIPE = 1000  # columns; what reads it need not fit a screen
+_PASSWORDS = re.compile(r"(://[^\s:/?#@]*:)[^\s/?#]*(?=@)|([?&](?:ssl)?password=)[^\s&#]*", re.I)
 NUMERIC = ("quantity", "cost", "gain", "proceeds", "price", "lots", "amount", "net", "fee")
 
 
@@ -27,13 +27,14 @@ def print_json(value: object) -> None:
 
 
 def console() -> Console:
-    """Where tables for people go."""
-    return Console(width=None if sys.stdout.isatty() else WIDTH_ON_A_PIPE, highlight=False)
+    """Where tables for people go. Nothing in an id or a path is markup, or stands for an emoji."""
+    width = None if sys.stdout.isatty() else WIDTH_ON_A_PIPE
+    return Console(width=width, highlight=False, markup=False, emoji=False)
 
 
 def messages() -> Console:
     """Where remarks and progress go, so that stdout carries the answer alone."""
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+    return Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
@@ -43,14 +44,10 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) 
         is_number = any(word in column for word in NUMERIC)
         made.add_column(column, justify="right" if is_number else "left", overflow="fold")
     for row in rows:
-        # Text, not str: brackets in an id are no markup.
-        made.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+        made.add_row(*("" if cell is None else str(cell) for cell in row))
     return made
 
 
-def masked(url: str) -> str:
-    """The address without its password."""
-    parts = urlsplit(url)
-    if parts.password is None:
-        return url
-    return urlunsplit(parts._replace(netloc=parts.netloc.replace(f":{parts.password}@", ":***@")))
+def masked(text: str) -> str:
+    """An address, or a text with addresses in it, without passwords."""
+    return _PASSWORDS.sub(r"\1\2***", text)

@@ -134,7 +134,7 @@ def _show(found: dict[str, Any]) -> None:
     out.print(f"lag         {_known(behind['book'])} to book, {_known(behind['store'])} to store")
     out.print("inputs      " + ", ".join(f"{n} {name}" for name, n in found["inputs"].items()))
     for line in found["away"]:
-        out.print(f"away: {line}", style="red", markup=False)
+        out.print(f"away: {line}", style="red")
 
 
 def _known(count: int | None) -> str:

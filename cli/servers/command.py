@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from cli.printing import masked
 from cli.servers import embedded
 from cli.servers.embedded import Connections
 from cli.settings import Settings
@@ -25,7 +26,7 @@ def up(settings: Settings, as_json: bool) -> None:
         click.echo(json.dumps(_described(settings, found)))
         return
     click.echo(f"Kafka       {found.kafka_bootstrap}")
-    click.echo(f"PostgreSQL  {found.database_url}")
+    click.echo(f"PostgreSQL  {masked(found.database_url)}")
 
 
 @servers.command()

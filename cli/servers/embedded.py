@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from cli.printing import masked
 from cli.servers import kafka, ports, postgres, processes
 from cli.servers.errors import ServerError
 from cli.servers.ports import LOOPBACK
@@ -75,7 +76,7 @@ def up(settings: Settings, *, start: Start = processes.start) -> Connections:
     if settings.database_url is not None:
         why = postgres.wait_until_answers(found.database_url, EXTERNAL_TIMEOUT_SECONDS)
         if why is not None:
-            raise ServerError(f"DATABASE_URL: no PostgreSQL answers there: {why}")
+            raise ServerError(f"DATABASE_URL: no PostgreSQL answers there: {masked(why)}")
     return found
 
 

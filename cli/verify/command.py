@@ -79,7 +79,7 @@ def show(report: Report, seconds: float) -> None:
     """The same for people."""
     out = console()
     for difference in report.differences:
-        out.print(str(difference), markup=False)
+        out.print(str(difference))
     total = report.differing.total()
     compared = f"{report.compared.total()} rows of {report.events} events in {seconds:.1f} s"
     if report.not_asked:

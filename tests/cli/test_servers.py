@@ -98,6 +98,8 @@ def test_servers_live_from_up_to_down_and_survive_a_kill_of_everything(
     described = printed(first)
     assert printed(second) == described
     assert printed(portfolio(data_dir, "servers", "up", "--json")) == described
+    shown, _ = portfolio(data_dir, "servers", "up").communicate(timeout=90)
+    assert "portfolio:***@127.0.0.1" in shown
 
     bootstrap, url = described["kafka"]["bootstrap"], described["database"]["url"]
     assert connections(stopped_after) == Connections(bootstrap, url)
