@@ -161,7 +161,7 @@ def _complain(file: Path) -> Callable[[int, Iterable[FieldError]], None]:
 def _progress(source: Source, file: Path) -> Iterator[Callable[[], None]]:
     """A bar on a terminal; nothing on a pipe."""
     bar = Progress(
-        TextColumn(file.name),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TextColumn("{task.percentage:.0f} %"),
         TimeRemainingColumn(),

@@ -41,22 +41,30 @@ class Sender:
         self._partitions = self._count_partitions()
 
     def send(self, portfolio_id: str, value: bytes) -> None:
+        """Hand over one event; raise once it is known that an earlier one was lost."""
         partition = partition_of(portfolio_id, self._partitions)
         while True:
             try:
                 self._producer.produce(self._topic, value, portfolio_id, partition)
                 break
             except BufferError:
-                self._producer.poll(0.1)
+                self._poll(0.1)
         self.sent += 1
         if self.sent % POLL_EVERY == 0:
-            self._producer.poll(0)
+            self._poll(0)
 
     def finish(self) -> None:
         """Wait until all are stored; raise if some are not."""
         waiting = self._producer.flush(DELIVERY_SECONDS_MAX + ANSWER_SECONDS_MAX)
         self.lost += waiting
         self.sent -= self.lost
+        self._demand_delivery()
+
+    def _poll(self, seconds: float) -> None:
+        self._producer.poll(seconds)
+        self._demand_delivery()
+
+    def _demand_delivery(self) -> None:
         if self.lost:
             why = f": {self._error.str()}" if self._error is not None else ""
             raise ServerError(

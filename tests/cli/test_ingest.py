@@ -1,12 +1,16 @@
 import json
 import time
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+from rich.console import Console
 
-from cli.servers import Connections
+from cli.sending import Sender
+from cli.servers import Connections, ServerError
 from tests.cli.portfolio import Portfolio
 from tests.oracle.murmur2 import partition_of
 from tests.system.log import make_topics_anew, read
@@ -124,6 +128,30 @@ def test_a_file_that_is_not_there_is_a_misunderstanding(
     portfolio: Portfolio, tmp_path: Path
 ) -> None:
     assert "does not exist" in portfolio("ingest", tmp_path / "none.csv", code=2).stderr
+
+
+def test_sending_stops_at_the_first_event_that_is_lost(servers: Connections) -> None:
+    topic, many = "small", 2_000_000
+    admin = AdminClient({"bootstrap.servers": servers.kafka_bootstrap})
+    new = NewTopic(topic, 1, config={"max.message.bytes": "500"})
+    admin.create_topics([new])[topic].result()
+    sender = Sender(servers.kafka_bootstrap, topic)
+
+    def send() -> None:
+        for _ in range(many):
+            sender.send("P1", b"x" * 1000)
+
+    with pytest.raises(ServerError, match=r"not delivered: .*too large.*sending the file again"):
+        send()
+    assert sender.sent < many
+
+
+def test_a_file_with_a_strange_name_has_a_progress_bar(
+    portfolio: Portfolio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = Console(file=StringIO(), force_terminal=True)
+    monkeypatch.setattr("cli.ingest.messages", lambda: shown)
+    assert portfolio.json("ingest", lines(tmp_path / "a{b}[red].jsonl", BUY))["sent"] == 1
 
 
 def test_without_topics_it_says_who_creates_them(
