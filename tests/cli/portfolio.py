@@ -5,6 +5,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from contextlib import chdir
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ from cli.main import main
 from cli.servers.processes import Command, Process, start_bound
 from cli.settings import Settings
 
-# What the developer's shell and `.env` set is none of a test's business.
+# What the developer's shell sets is none of a test's business. Nor is what `.env` says: it is read
+# from the current folder, so commands run in one that has none.
+ELSEWHERE = Path("/")
 UNSET = {
     "KAFKA_BOOTSTRAP": "",
     "DATABASE_URL": "",
@@ -41,7 +44,8 @@ class Portfolio:
     def __call__(self, *arguments: str | Path, code: int = 0) -> Result:
         """Run it inside the test process; it must end with this exit code."""
         environment = UNSET | self.environment
-        result = CliRunner().invoke(main, [str(one) for one in arguments], env=environment)
+        with chdir(ELSEWHERE):
+            result = CliRunner().invoke(main, [str(one) for one in arguments], env=environment)
         told = f"{result.stdout}\n{result.stderr}\n{result.exception!r}"
         assert result.exit_code == code, told
         return result
@@ -57,6 +61,7 @@ class Portfolio:
                 name=arguments[0],
                 argv=[sys.executable, "-P", "-m", "cli.main", *arguments],
                 log=log,
+                directory=ELSEWHERE,
                 environment={**os.environ, **UNSET, **self.environment},
             )
         )

@@ -17,6 +17,7 @@ import psycopg2.extras
 
 from cli.lag import behind_the_store
 from cli.servers import Connections
+from tests.cli.portfolio import UNSET
 from tests.oracle.compare import differences
 from tests.oracle.decode import Record
 from tests.oracle.fold import Books, expected
@@ -46,7 +47,11 @@ class Part:
     def start(self) -> None:
         with self.log_path.open("ab") as output:
             self.process = subprocess.Popen(
-                self._arguments, env=self._environment, stdout=output, stderr=output
+                self._arguments,
+                cwd=self.log_path.parent,  # where no `.env` is
+                env=self._environment,
+                stdout=output,
+                stderr=output,
             )
 
     def kill(self) -> None:
@@ -71,12 +76,16 @@ class System:
         self.bootstrap = servers.kafka_bootstrap
         self.database_url = database_url
         self.folder = folder
-        self._environment = os.environ | {
-            "KAFKA_BOOTSTRAP": self.bootstrap,
-            "DATABASE_URL": database_url,
-            "DATA_DIR": str(folder),
-            "LOG_FORMAT": "json",
-        }
+        self._environment = (
+            os.environ
+            | UNSET
+            | {
+                "KAFKA_BOOTSTRAP": self.bootstrap,
+                "DATABASE_URL": database_url,
+                "DATA_DIR": str(folder),
+                "LOG_FORMAT": "json",
+            }
+        )
         self.workers: list[Part] = []
         self.urls: list[str] = []
         self.others: list[Part] = []
