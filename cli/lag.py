@@ -5,8 +5,7 @@ from collections.abc import Iterable
 
 import psycopg2
 from confluent_kafka import IsolationLevel, TopicPartition
-from confluent_kafka.admin import AdminClient
-from confluent_kafka.admin._listoffsets import OffsetSpec
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
 from cli import addresses, groups
 from cli.failures import patiently, told_plainly
