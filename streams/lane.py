@@ -62,6 +62,14 @@ class DefaultMethodChanged(Exception):
         )
 
 
+class StateNotAtBatch(Exception):
+    """Records came that are not next after the state. Nothing of them was booked; a restart fetches
+    from where the state is."""
+
+    def __init__(self, topic: str, state_offset: int, batch_offset: int) -> None:
+        super().__init__(f"{topic}: the state is at {state_offset}, the batch at {batch_offset}")
+
+
 class Log(Protocol):
     """The durable, fenced log of a partition."""
 
@@ -129,7 +137,8 @@ class Lane:
             "lane_failed", partition=self.partition, as_of=self.progress.as_of,
             error=repr(error), exc_info=error,
         )  # fmt: skip
-        os._exit(EXIT_LANE_FAILED)
+        is_elsewhere = isinstance(error, StateNotAtBatch)
+        os._exit(EXIT_STATE_NOT_AT_BATCH if is_elsewhere else EXIT_LANE_FAILED)
 
     def _steps(self, records: Sequence[InputRecord]) -> int:
         seconds = REBOOKING_SECONDS_WITH_RECORDS if records else REBOOKING_SECONDS
@@ -168,11 +177,7 @@ class Lane:
         for batch in batches:
             index = _INDEX[batch.topic]
             if batch.before != offsets[index]:
-                log.critical(
-                    "state_not_at_batch", topic=batch.topic, partition=self.partition,
-                    state=offsets[index], batch=batch.before,
-                )  # fmt: skip
-                os._exit(EXIT_STATE_NOT_AT_BATCH)
+                raise StateNotAtBatch(batch.topic, offsets[index], batch.before)
             offsets[index] = batch.after
         raw, forwarded, portfolios = offsets
         return raw, forwarded, portfolios

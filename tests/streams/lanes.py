@@ -39,6 +39,7 @@ class Message(NamedTuple):
     value: bytes | None
     headers: tuple[tuple[str, Any], ...] = ()
     timestamp: int = 0
+    topic: str = ""
 
 
 def batch(
@@ -71,7 +72,7 @@ class Logs:
         headers: Headers | None = None,
     ) -> int:  # fmt: skip
         log = self._logs[topic.name, partition]
-        log.append(Message(len(log), key, value, tuple(headers or ())))
+        log.append(Message(len(log), key, value, tuple(headers or ()), topic=topic.name))
         return len(log) - 1
 
     def mark(self, topic: Topic, partition: int) -> None:

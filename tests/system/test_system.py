@@ -28,7 +28,10 @@ def test_what_a_developer_set_is_no_business_of_the_processes_of_a_test(
     system = System(servers, database_url, folder)
     system.worker().start()
     system.wait_until(system.is_serving, 60, "every partition is served")
+    statuses = system.statuses()
     system.stop()
+    assert statuses is not None
+    assert statuses[0]["partitions"] == list(range(8))
 
 
 @pytest.mark.usefixtures("set_by_a_developer")

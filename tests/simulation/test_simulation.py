@@ -1,0 +1,57 @@
+from collections import Counter
+from unittest.mock import Mock
+
+import pytest
+
+from streams import lane as lane_module
+from tests.simulation.hunt import run
+from tests.simulation.variants import AS_DESIGNED, BROKEN, Variant
+from tests.simulation.world import World
+
+SEEDS, SEEDS_LONG = 2_500, 25_000  # of each part
+CONTROL_SEEDS = 100
+
+
+@pytest.fixture(autouse=True)
+def _quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Crashes are what this is about; nobody wants to read of each."""
+    monkeypatch.setattr(lane_module, "log", Mock())
+
+
+@pytest.mark.parametrize("part", range(2))
+def test_whoever_crashes_wherever_and_whoever_does_not_know_it_the_laws_hold_at_the_end(
+    part: int, is_long: bool
+) -> None:
+    size = SEEDS_LONG if is_long else SEEDS
+    seen: Counter[str] = Counter()
+    for seed in range(part * size, (part + 1) * size):
+        seen += run(seed)
+    effects = ("log", "state", "sink")
+    crashes = [
+        seen[f"crash {when} {effect}"] for effect in effects for when in ("before", "behind")
+    ]
+    assert min(crashes) > size // 10
+    others = ("fenced", "disk lost", "power cut", "delivered twice", "reply lost", "second store",
+              "database emptied", "progress moved")  # fmt: skip
+    assert min(seen[what] for what in others) > size // 50
+
+
+def test_a_run_is_the_same_whenever_it_is_run() -> None:
+    assert run(7) == run(7)
+
+
+def is_caught(seed: int, variant: Variant) -> bool:
+    try:
+        World(seed, variant).run()
+    except Exception:  # noqa: BLE001 - a broken loop also breaks assertions of the design
+        return True
+    return False
+
+
+@pytest.mark.parametrize("variant", BROKEN, ids=lambda variant: variant.name)
+def test_a_broken_order_of_effects_is_caught(variant: Variant) -> None:
+    assert any(is_caught(seed, variant) for seed in range(CONTROL_SEEDS))
+
+
+def test_the_design_is_not_caught_by_the_seeds_that_catch_the_broken_ones() -> None:
+    assert not any(is_caught(seed, AS_DESIGNED) for seed in range(CONTROL_SEEDS))
