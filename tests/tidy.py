@@ -21,9 +21,8 @@ IMPURE_CALLS = frozenset(
 SKIPS = frozenset(["importorskip", "skip", "skipTest", "skipif", "xfail"])
 # What of httpx sends, or makes what sends.
 HTTPX_CALLS = frozenset(
-    ["AsyncClient", "Client", "delete", "get", "head", "options", "patch", "post", "put", "request"]
-    + ["stream"]
-)
+    ["AsyncClient", "Client", "delete", "get", "head", "options", "patch", "post", "put"]
+) | {"request", "stream"}
 ASSERTING = frozenset(["fail", "raises", "run_state_machine_as_test", "warns"])
 
 # Put together here, so that this file may be searched too.
