@@ -89,7 +89,6 @@ class WorkerApp(Application):
                     partition, self.settings.partitions, self.settings.default_method,
                     tables[partition], transactions, lots_max,
                 )  # fmt: skip
-                await asyncio.to_thread(lane.begin)
                 self.pumps[partition] = Pump(lane, self._is_current)
         except (DefaultMethodChanged, LayoutError) as error:
             log.critical("refused", error=str(error))
