@@ -127,7 +127,8 @@ class _Asking:
             self._bytes += sum(map(len, given.values()))
             # What is not given yet goes behind the rest: others need not wait for a re-booking.
             identities = behind + [identity for identity in asked if identity not in given]
-            if not given:
+            if len(given) < len(asked):
+                # A re-booking takes its time, and questions would only take more of it.
                 await asyncio.sleep(PAUSE_SECONDS)
 
     async def _ask(self, partition: int, identities: list[Identity]) -> dict[Identity, bytes]:
