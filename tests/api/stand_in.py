@@ -7,7 +7,7 @@ import time
 import uuid
 from typing import Any
 
-from confluent_kafka import Consumer, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 from fastapi import FastAPI, Request, Response
 
 from calculator import Ledger, Source
@@ -95,8 +95,15 @@ class Books:
         self._consumer.close()
 
     def _end(self, partition: TopicPartition) -> int:
-        end: int = self._consumer.get_watermark_offsets(partition, timeout=10)[1]
-        return end
+        deadline = time.monotonic() + 10
+        while True:
+            try:
+                end: int = self._consumer.get_watermark_offsets(partition, timeout=10)[1]
+            except KafkaException:  # a new partition is led a moment after it is listed
+                assert time.monotonic() < deadline, "nobody leads the partition"
+                time.sleep(0.05)
+            else:
+                return end
 
     def _owners(self) -> dict[str, Any]:
         return {"partitions": len(self._next), "owners": dict.fromkeys(self._next, self.url)}
