@@ -9,6 +9,7 @@ import asyncio
 import os
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Annotated, Any
 
@@ -30,6 +31,7 @@ from wire.topics import INPUTS
 
 _POLL_SECONDS = 0.005
 _HELD_SECONDS_MAX = 60.0
+_READERS_MAX = 2
 _IDENTITIES_MAX = 1000
 _RESULTS_PER_TURN = 100  # read before other questions get their turn
 _INDEX = {topic.name: index for index, topic in enumerate(INPUTS)}
@@ -101,21 +103,28 @@ def _answer(app: WorkerApp, portfolio_id: str, read: Any, *ids: str) -> Response
 
 
 def _add_answers(api: FastAPI, app: WorkerApp) -> None:
+    # A long answer delays neither what is said about ourselves nor, much, the booking.
+    readers = ThreadPoolExecutor(_READERS_MAX, thread_name_prefix="answers")
+
+    async def answer(portfolio_id: str, read: Any, *ids: str) -> Response:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(readers, _answer, app, portfolio_id, read, *ids)
+
     @api.get("/portfolios/{portfolio_id}/positions")
     async def positions(portfolio_id: str) -> Response:
-        return _answer(app, portfolio_id, answers.positions)
+        return await answer(portfolio_id, answers.positions)
 
     @api.get("/portfolios/{portfolio_id}/positions/{security_id}")
     async def position(portfolio_id: str, security_id: str) -> Response:
-        return _answer(app, portfolio_id, answers.position, security_id)
+        return await answer(portfolio_id, answers.position, security_id)
 
     @api.get("/portfolios/{portfolio_id}/positions/{security_id}/lots")
     async def lots(portfolio_id: str, security_id: str) -> Response:
-        return _answer(app, portfolio_id, answers.lots, security_id)
+        return await answer(portfolio_id, answers.lots, security_id)
 
     @api.get("/portfolios/{portfolio_id}/transactions/{transaction_id}")
     async def transaction(portfolio_id: str, transaction_id: str) -> Response:
-        return _answer(app, portfolio_id, answers.transaction, transaction_id)
+        return await answer(portfolio_id, answers.transaction, transaction_id)
 
 
 def _add_applied(api: FastAPI, app: WorkerApp) -> None:

@@ -67,9 +67,9 @@ class Worker:
         assert self.lane.has_work
 
     def get(self, path: str) -> httpx.Response:
-        return asyncio.run(self._ask("GET", path))
+        return asyncio.run(self.ask("GET", path))
 
-    async def _ask(self, method: str, path: str, body: bytes | None = None) -> httpx.Response:
+    async def ask(self, method: str, path: str, body: bytes | None = None) -> httpx.Response:
         async with httpx.AsyncClient(transport=self._door, base_url="http://here") as client:
             return await client.request(method, path, content=body)
 
@@ -79,7 +79,7 @@ class Worker:
         return self.post(text_of({"partition": partition, "identities": identities}))
 
     def post(self, body: bytes) -> httpx.Response:
-        return asyncio.run(self._ask("POST", "/results", body))
+        return asyncio.run(self.ask("POST", "/results", body))
 
     def position(self, security_id: str = "S") -> httpx.Response:
         return self.get(f"/portfolios/{P}/positions/{security_id}")

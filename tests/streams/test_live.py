@@ -1,3 +1,4 @@
+import asyncio
 import threading
 import time
 
@@ -213,6 +214,27 @@ def test_a_thousand_results_are_read_in_less_time_than_a_hundred_questions_take(
 
 
 # -- about itself
+
+
+def test_a_long_answer_does_not_delay_what_it_says_about_itself(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked_more = threading.Event()
+
+    def long(*arguments: object) -> bytes:
+        assert asked_more.wait(20)
+        return b"{}"
+
+    monkeypatch.setattr(answers, "positions", long)
+
+    async def both() -> tuple[int, int]:
+        answer = asyncio.ensure_future(worker.ask("GET", f"/portfolios/{P}/positions"))
+        await asyncio.sleep(0.1)
+        owners = await worker.ask("GET", "/owners")
+        asked_more.set()
+        return owners.status_code, (await answer).status_code
+
+    assert asyncio.run(both()) == (200, 200)
 
 
 def test_readiness_says_whether_it_may_answer(worker: Worker) -> None:
