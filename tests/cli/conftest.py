@@ -24,6 +24,8 @@ def installed() -> Iterator[Portfolio]:
             "API_PORT": str(free_port()),
             # Nobody answers there: what is on this machine is asked without a proxy.
             "HTTP_PROXY": f"http://127.0.0.1:{free_port()}",
+            "NO_PROXY": "",
+            "no_proxy": "",
         }
     )
     yield portfolio
