@@ -110,12 +110,6 @@ class Lane:
         metrics.CACHED_LOTS.labels(partition).set_function(lambda: self._step.journal.cached_lots)
         metrics.UNSETTLED.labels(partition).set_function(lambda: self.unsettled)
 
-    def begin(self) -> None:
-        """Commit what is fixed at the first start, also where no event comes for long. Ends the
-        process on any failure."""
-        if not self.progress.default_method:
-            self.handle([])
-
     @property
     def has_work(self) -> bool:
         """Whether a re-booking waits, so that `handle` is worth calling without a batch."""

@@ -5,9 +5,10 @@ a commit whose answer was lost is found again, and a writer that lost its partit
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from streams.transport import Batch
+if TYPE_CHECKING:  # the writer itself needs no Faust
+    from streams.transport import Batch
 
 Progress = dict[tuple[str, int], int]
 """(topic, partition) -> the offset of the next record to store."""
@@ -46,7 +47,7 @@ class Writer:
     def take_over(self, partitions: Collection[tuple[str, int]]) -> None:
         self.progress = self._sink.read_progress(partitions)
 
-    def write(self, batches: Sequence[Batch]) -> int:
+    def write(self, batches: Sequence["Batch"]) -> int:
         """Store what of these batches is not stored yet; return how many records that was."""
         records = [
             record

@@ -1,58 +1,35 @@
 """The same law over the worker's state, with restarts: between any two batches the process may
 end, and goes on from what it wrote."""
 
-from decimal import localcontext
 from random import Random
 
 import pytest
 
-from calculator import EXACT, Entry, Holding, Ledger, Portfolio, ReliefMethod, Source
+from calculator import Entry, Holding, Portfolio, ReliefMethod
 from streams import state
-from streams.journal import StateJournal, read_pages
+from streams.journal import read_pages
 from tests.calculator.trading import terms, trade
 from tests.laws.compare import Ids, assert_shown
 from tests.laws.seeded import Event, a_history
+from tests.streams.books import Books
 from tests.streams.memory import MemoryTable
 from wire.results import decode_result
 
 SEEDS = 1500
-SOURCE = Source("raw_transactions", 0, 0)
 
 
-class Worker:
-    """A ledger over a table, which may be left and taken up again after each batch."""
+class Stored:
+    """Books over a table in memory, and what the table says of them."""
 
     def __init__(self, method: ReliefMethod, lots_max: int) -> None:
         self.table = MemoryTable()
-        self._method, self._lots_max = method, lots_max
-        self._as_of = 0
-        self.restart()
-
-    def restart(self) -> None:
-        """Only the table is left."""
-        self.journal = StateJournal(self.table, self._lots_max)
-        self.ledger = Ledger(self.journal, self._method)
-
-    def batch(self, events: list[Event], steps: int) -> None:
-        self._as_of += 1
-        with localcontext(EXACT):
-            for event in events:
-                if isinstance(event, Portfolio):
-                    self.ledger.take_portfolio(event)
-                else:
-                    self.ledger.take(event, SOURCE)
-            changes = self.journal.collect(self.ledger.settle(steps), self._as_of)
-        self.table.write([*changes.changelog, *changes.local])
-
-    @property
-    def has_work(self) -> bool:
-        return bool(self.journal.unsettled or self.journal.walks)
+        self.books = Books(self.table, lots_max=lots_max, method=method)
 
     def finish(self) -> None:
         for _ in range(10_000):
-            if not self.has_work:
+            if not self.books.has_work:
                 return
-            self.batch([], 3)
+            self.books.book(steps=3)
         raise AssertionError("no end")
 
     def entries(self) -> dict[Ids, Entry]:
@@ -69,6 +46,10 @@ class Worker:
                 state.fill_lots(stored, [lot for lots in pages.values() for lot in lots])
                 found[ids] = stored.holding
         return found
+
+
+def assert_stored_is_naive(stored: Stored, events: list[Event]) -> None:
+    assert_shown(stored.books.ledger, stored.entries(), stored.holdings(), events)
 
 
 def with_more_terms(random: Random, events: list[Event]) -> list[Event]:
@@ -93,19 +74,19 @@ def test_whatever_the_batches_slices_restarts_and_caches_the_state_is_that_of_th
         random = Random(f"state {seed}")
         monkeypatch.setattr(state, "INLINE_MAX", random.choice((2, 3, 48)))
         monkeypatch.setattr(state, "PAGE_SIZE", random.choice((1, 2)))
-        worker = Worker(random.choice(list(ReliefMethod)), random.choice((0, 1, 3, 1000)))
+        stored = Stored(random.choice(list(ReliefMethod)), random.choice((0, 1, 3, 1000)))
         events = with_more_terms(random, a_history(random, random.choice((2, 4, 12))))
         rest = list(events)
         while rest:
             size = random.choice((1, 1, 2, 5))
-            worker.batch(rest[:size], random.choice((0, 0, 1, 2, 3, 7)))
+            stored.books.book(*rest[:size], steps=random.choice((0, 0, 1, 2, 3, 7)))
             del rest[:size]
             if random.random() < 0.3:
-                left += worker.has_work
-                worker.restart()
-        worker.finish()
-        assert_shown(worker.ledger, worker.entries(), worker.holdings(), events)
-        kinds = {key[:1] for key in worker.table.values}
+                left += stored.books.has_work
+                stored.books.reload()
+        stored.finish()
+        assert_stored_is_naive(stored, events)
+        kinds = {key[:1] for key in stored.table.values}
         assert not kinds & {b"x", b"r"}, "nothing is left of what was under way"
     assert left > 100, "restarts came in the middle of re-bookings"
 
@@ -114,31 +95,31 @@ def test_whatever_the_batches_slices_restarts_and_caches_the_state_is_that_of_th
 def test_terms_that_change_and_change_back_leave_no_lot_of_a_cancelled_purchase(
     is_restarted: bool,
 ) -> None:
-    worker = Worker(ReliefMethod.FIFO, lots_max=1000)
+    stored = Stored(ReliefMethod.FIFO, lots_max=1000)
     bought = trade("B1", "BUY", 1, 1, 2)
     moved = trade("B1", "BUY", 1, 1, 2, security="T", version=2)
     events: list[Event] = [terms("FIFO"), bought, moved, terms("LIFO", version=2)]
-    worker.batch(events[:2], 10)
-    worker.batch([moved], 0)
-    worker.batch(events[3:], 1)
+    stored.books.book(*events[:2], steps=10)
+    stored.books.book(moved, steps=0)
+    stored.books.book(*events[3:], steps=1)
     if is_restarted:
-        worker.restart()
+        stored.books.reload()
     more: list[Event] = [terms("FIFO", version=3), trade("B2", "BUY", 2, 1, 2)]
-    worker.batch(more, 10)
-    worker.finish()
-    assert_shown(worker.ledger, worker.entries(), worker.holdings(), events + more)
+    stored.books.book(*more, steps=10)
+    stored.finish()
+    assert_stored_is_naive(stored, events + more)
 
 
 @pytest.mark.parametrize("is_restarted", [False, True])
 def test_the_last_date_is_looked_up_again_after_a_restart_in_the_middle(is_restarted: bool) -> None:
-    worker = Worker(ReliefMethod.FIFO, lots_max=1000)
+    stored = Stored(ReliefMethod.FIFO, lots_max=1000)
     refused: list[Event] = [trade(f"R{day}", "SELL", day, 99, 1) for day in range(3, 20)]
     events = [trade("A", "BUY", 1, 1, 1), trade("B", "BUY", 30, 1, 1), *refused]
-    worker.batch(events, 100)
+    stored.books.book(*events, steps=100)
     gone = trade("B", "BUY", 30, 1, 1, security="T", version=2)
-    worker.batch([gone], 1)
-    while worker.has_work:
+    stored.books.book(gone, steps=1)
+    while stored.books.has_work:
         if is_restarted:
-            worker.restart()
-        worker.batch([], 2)
-    assert_shown(worker.ledger, worker.entries(), worker.holdings(), [*events, gone])
+            stored.books.reload()
+        stored.books.book(steps=2)
+    assert_stored_is_naive(stored, [*events, gone])

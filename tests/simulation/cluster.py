@@ -54,13 +54,13 @@ class PartitionLog(MemoryLog):
         self.epoch = world.broker.start_producer(partition)
 
     def commit(self, outcome: Outcome, progress: bytes) -> Written:
-        self.world.reach("log", "before", self)
+        self.world.reach("log", "before")
         self.refuse_a_zombie()
         if self.world.happens("aborted", 0.03):
             self.leave_holes()
             raise Crash
         written = super().commit(outcome, progress)
-        self.world.reach("log", "behind", self)
+        self.world.reach("log", "behind")
         return written
 
     def refuse_a_zombie(self) -> None:
@@ -83,9 +83,9 @@ class Disk(MemoryTable):
         self.world, self.folder = world, folder
 
     def write(self, records: Iterable[tuple[bytes, bytes | None]]) -> None:
-        self.world.reach("state", "before", self)
+        self.world.reach("state", "before")
         super().write(records)
-        self.world.reach("state", "behind", self)
+        self.world.reach("state", "behind")
         if self.world.happens("flushed", 0.3):
             self.folder.flushed = dict(self.values)
 
@@ -137,9 +137,9 @@ class Database:
         return {place: self.progress.get(place, 0) for place in partitions}
 
     def write(self, records: Sequence[Any], *, expected: Progress, progress: Progress) -> None:
-        self.world.reach("sink", "before", self)
+        self.world.reach("sink", "before")
         self.apply(records, expected, progress)
-        self.world.reach("sink", "behind", self)
+        self.world.reach("sink", "behind")
         if self.world.happens("reply lost", 0.1):
             self.apply(records, expected, progress)
 

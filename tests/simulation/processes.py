@@ -38,7 +38,7 @@ class Worker:
     def take_over(self, partition: int) -> None:
         """As in production: fence the owner before, then read the logs, which are final now."""
         world = self.world
-        world.reach("take-over", "before", self)
+        world.reach("take-over", "before")
         transactions = world.variant.log(world, partition)
         disks: Any = self.disks
         restorer = MemoryRestorer(world.broker.logs, disks, records_max=7)
@@ -47,7 +47,6 @@ class Worker:
             partition, world.partitions, ReliefMethod.FIFO, table, transactions, lots_max=4
         )
         lane.world = world
-        lane.begin()
         self.lanes[partition] = lane
         world.owners[partition] = self
         world.variant.position(world, lane)

@@ -91,15 +91,11 @@ class Adding(Database):
 
     def empty(self) -> None:
         super().empty()
-        self.added: list[Any] = []
+        self.added: list[bytes] = []  # results with disposals
 
     def apply(self, records: Sequence[Any], expected: Progress, progress: Progress) -> None:
         super().apply(records, self.read_progress(progress), progress)
-        self.added += [row for r in records if (row := self._disposals_of(r)) is not None]
-
-    def _disposals_of(self, record: Any) -> Any:  # noqa: ANN401
-        is_sale = record.value is not None and b'"disposals":[{' in record.value
-        return record.value if is_sale else None
+        self.added += [r.value for r in records if b'"disposals":[{' in (r.value or b"")]
 
     def disposals(self) -> Any:  # noqa: ANN401
         for value in self.added:

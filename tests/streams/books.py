@@ -1,4 +1,4 @@
-"""A ledger over the real tables of one partition, written after each batch."""
+"""A ledger over the tables of one partition, written after each batch."""
 
 from decimal import localcontext
 
@@ -7,21 +7,30 @@ from streams import state
 from streams.journal import Changes, StateJournal, keys_with, read_pages
 from streams.tables import Table
 from tests.calculator.trading import Event
+from tests.streams.memory import MemoryTable
 
 SOURCE = Source("raw_transactions", 0, 0)
+AnyTable = Table | MemoryTable
 
 
 class Books:
-    def __init__(self, table: Table, *, lots_max: int = 100_000) -> None:
+    def __init__(
+        self,
+        table: AnyTable,
+        *,
+        lots_max: int = 100_000,
+        method: ReliefMethod = ReliefMethod.FIFO,
+    ) -> None:
         self.table = table
         self.as_of = 0
         self._lots_max = lots_max
+        self._method = method
         self.reload()
 
     def reload(self) -> None:
         """As after a restart: only what is on disk is left."""
         self.journal = StateJournal(self.table, self._lots_max)
-        self.ledger = Ledger(self.journal, ReliefMethod.FIFO)
+        self.ledger = Ledger(self.journal, self._method)
 
     def book(self, *events: Event, steps: int | None = None) -> Changes:
         """One batch; its changes are in the table already."""
@@ -38,14 +47,19 @@ class Books:
 
     def settle(self) -> None:
         """Let every re-booking come to its end."""
-        while self.journal.unsettled or self.journal.walks:
+        while self.has_work:
             self.book(steps=1_000)
+
+    @property
+    def has_work(self) -> bool:
+        """Whether a re-booking waits."""
+        return bool(self.journal.unsettled or self.journal.walks)
 
     # -- what is on disk
 
     def stored(self) -> state.StoredHolding:
         value = self.table.get(state.holding_key("P", "S"))
-        assert value is not None
+        assert isinstance(value, bytes)
         return state.decode_holding("P", "S", value)
 
     def pages(self) -> dict[int, list[Lot]]:

@@ -154,19 +154,6 @@ def test_another_default_method_is_refused_and_the_refusal_says_what_to_do(
         lane_over(table, log, method=ReliefMethod.LIFO)
 
 
-def test_the_default_method_is_fixed_at_the_first_start_though_no_event_comes(
-    table: Table, log: MemoryLog
-) -> None:
-    lane = lane_over(table, log)
-    lane.begin()
-    assert log.commits == 1
-    lane.begin()
-    lane_over(table, log).begin()
-    assert log.commits == 1
-    with pytest.raises(DefaultMethodChanged):
-        lane_over(table, log, method=ReliefMethod.LIFO)
-
-
 def test_the_same_default_method_goes_on_where_it_was(table: Table, log: MemoryLog) -> None:
     lane_over(table, log).handle([batch(purchases(3))])
     assert lane_over(table, log).progress.next_offsets == (3, 0, 0)
