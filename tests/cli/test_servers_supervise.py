@@ -29,10 +29,13 @@ echo $$ > {folder}/{name}.started
 while :; do sleep 0.05; done
 """
 PARENT = """
+import signal
 import sys
 from pathlib import Path
 from tests.cli.test_servers_supervise import CHILD, child
 from cli.servers.supervise import Supervisor
+# Where the tests run under nohup, it would stay ignored.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 folder = Path(sys.argv[1])
 with Supervisor(print) as supervisor:
     supervisor.start(child(folder, "database"))
