@@ -4,6 +4,7 @@ import asyncio
 import gc
 import os
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import mode
@@ -50,6 +51,8 @@ class WorkerApp(Application):
         self.has_joined = False  # the group, at least once
         self.alive_at = time.monotonic()  # moved by the watchdog
         self._tables = Tables(settings.data_dir / "state")
+        self._logs_are_started = asyncio.Event()
+        self._logs_are_started.set()
 
     @property
     def may_answer(self) -> bool:
@@ -77,9 +80,7 @@ class WorkerApp(Application):
             pump.close()
         self.pumps.clear()
         gc.collect()
-        logs = await asyncio.gather(
-            *(asyncio.to_thread(self._start_log, partition) for partition in partitions)
-        )
+        logs = await self._start_logs(partitions)
         restorer = Restorer(self.settings.kafka_bootstrap, self._tables)
         try:
             tables = await asyncio.to_thread(restorer.restore, partitions)
@@ -111,6 +112,17 @@ class WorkerApp(Application):
             os._exit(EXIT_NOT_CO_PARTITIONED)
         return sorted(of_changelog)
 
+    async def _start_logs(self, partitions: Sequence[int]) -> list[TransactionLog]:
+        """A log that starts late would fence the next owner of its partition, so that a
+        revocation waits until all have started (`quiesce`)."""
+        self._logs_are_started.clear()
+        try:
+            return await asyncio.gather(
+                *(asyncio.to_thread(self._start_log, partition) for partition in partitions)
+            )
+        finally:
+            self._logs_are_started.set()
+
     def _start_log(self, partition: int) -> TransactionLog:
         return TransactionLog(self.settings.kafka_bootstrap, partition)
 
@@ -128,9 +140,12 @@ class WorkerApp(Application):
         metrics.SERVED.set(0)
         for pump in self.pumps.values():
             pump.stop()
-        running = [pump.idle.wait() for pump in self.pumps.values()]
+        running = [self._logs_are_started, *(pump.idle for pump in self.pumps.values())]
         try:
-            await asyncio.wait_for(asyncio.gather(*running), self.settings.session_seconds)
+            await asyncio.wait_for(
+                asyncio.gather(*(event.wait() for event in running)),
+                self.settings.session_seconds,
+            )
         except TimeoutError:
             log.critical("lanes_did_not_end")
             os._exit(EXIT_NOT_QUIET)

@@ -45,7 +45,8 @@ class Delivered:
 
     def __call__(self, error: KafkaError | None, message: Message) -> None:
         self.error = error
-        self.offset = message.offset()
+        if error is None:
+            self.offset = message.offset()
 
 
 class TransactionLog:

@@ -45,7 +45,7 @@ class OwnRecovery(Recovery):
 
     async def _hand_over(self) -> None:
         app, consumer = self.app, self.app.consumer
-        generation, epoch = self._generation_id, consumer.epoch
+        generation, epoch = self._generation_id, consumer.assigned_in_epoch
 
         def is_stale(now: int) -> bool:
             return (
@@ -54,6 +54,8 @@ class OwnRecovery(Recovery):
                 or now != consumer.epoch
             )
 
+        if is_stale(epoch):
+            return  # revoked before it began: the next owner may have begun
         self._set_recovery_started()
         changelogs = self.tables.changelog_topics
         assigned = {tp for tp in consumer.assignment() if tp.topic not in changelogs}
@@ -71,11 +73,11 @@ class OwnRecovery(Recovery):
         self.completed.set()
         app.flow_control.resume()
         consumer.resume_flow()
-        await app._fetcher.maybe_start()
         self.tables.on_actives_ready()
         self.tables.on_standbys_ready()
         app.on_rebalance_end()
         app.serve(assigned)
+        await app._fetcher.maybe_start()
 
     @Service.task
     async def _slurp_changelogs(self) -> None:
@@ -102,7 +104,8 @@ class Application(faust.App):
         raise NotImplementedError
 
     async def quiesce(self) -> None:
-        """Return when no batch is being worked on; end the process if that takes too long."""
+        """Return when nothing is under way that the next owner must not meet; end the process if
+        that takes too long."""
         raise NotImplementedError
 
     async def leave(self) -> None:

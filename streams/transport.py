@@ -214,6 +214,7 @@ class BatchConsumer(driver.Consumer):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         self.epoch = 0  # one higher at every revocation and every seek
+        self.assigned_in_epoch = 0
         # Per partition: (last offset, position behind) of batches delivered and not yet acked.
         self._in_flight: dict[TP, deque[tuple[int, int]]] = defaultdict(deque)
         self._next: dict[TP, int] = {}  # position that the next batch must start from
@@ -357,6 +358,10 @@ class BatchConsumer(driver.Consumer):
         for tp in map(ensure_TP, revoked):
             self._forget(tp)
         await super().on_partitions_revoked(revoked)
+
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        self.assigned_in_epoch = self.epoch
+        await super().on_partitions_assigned(assigned, generation_id)
 
 
 class Transport(driver.Transport):

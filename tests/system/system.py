@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from tests.oracle.fold import Books, expected
 from tests.system import log
 from wire.topics import COMPLETED, DEAD_LETTER, PORTFOLIOS, POSITIONS, RAW_TRANSACTIONS
 
+ROOT = Path(__file__).parents[2]
 PORTFOLIO = Path(sys.executable).parent / "portfolio"
 Row = dict[str, Any]
 
@@ -38,8 +39,11 @@ def free_port() -> int:
 class Part:
     """One process, started again after `kill` by `start`."""
 
-    def __init__(self, folder: Path, name: str, environment: dict[str, str], *command: str) -> None:
-        self._arguments = [str(PORTFOLIO), *command]
+    def __init__(
+        self, folder: Path, name: str, environment: dict[str, str], *command: str,
+        program: Sequence[str] = (str(PORTFOLIO),),
+    ) -> None:  # fmt: skip
+        self._arguments = [*program, *command]
         self._environment = environment
         self.log_path = folder / f"{name}.log"
         self.process: subprocess.Popen[bytes] | None = None
@@ -80,6 +84,7 @@ class System:
             os.environ
             | UNSET
             | {
+                "PYTHONPATH": str(ROOT),
                 "KAFKA_BOOTSTRAP": self.bootstrap,
                 "DATABASE_URL": database_url,
                 "DATA_DIR": str(folder),
@@ -91,12 +96,13 @@ class System:
         self.others: list[Part] = []
         self.store = Part(folder, "store", self._environment, "store")
 
-    def worker(self) -> Part:
-        """One more worker, not started yet."""
+    def worker(self, program: Sequence[str] = (str(PORTFOLIO),)) -> Part:
+        """One more worker, not started yet; `program` may be another that takes its command."""
         port, number = free_port(), len(self.workers)
         part = Part(
             self.folder, f"worker-{number}", self._environment,
             "worker", "--http-port", str(port), "--datadir", str(self.state_of(number)),
+            program=program,
         )  # fmt: skip
         self.workers.append(part)
         self.urls.append(f"http://127.0.0.1:{port}")
