@@ -131,6 +131,8 @@ class WorkerApp(Application):
 
     def serve(self, assigned: set[TP]) -> None:
         self.has_joined = True
+        for pump in self.pumps.values():
+            pump.start()
         self.served = frozenset(self.pumps)
         metrics.SERVED.set(len(self.served))
         log.info("serving", partitions=sorted(self.served))

@@ -118,6 +118,11 @@ class Lane:
     def _count_unsettled(self) -> int:
         return len(self._step.journal.unsettled) + len(self._step.journal.walks)
 
+    def begin(self) -> None:
+        """Fix the default method, which holds for a partition where nothing happens too."""
+        if self.progress.default_method == "":
+            self.handle([])
+
     def handle(self, batches: Sequence[Batch]) -> None:
         """Work off these batches as one. Ends the process on any failure."""
         try:

@@ -15,7 +15,8 @@ TOUCH_SECONDS = 600.0
 
 
 class Pump:
-    """Feeds a lane in its own thread, so that the waits of several lanes overlap."""
+    """Feeds a lane in its own thread, so that the waits of several lanes overlap. Nothing is
+    written before `start`: until then the partition may be another worker's again."""
 
     def __init__(self, lane: Lane, is_current: Callable[[Any], bool]) -> None:
         self.lane = lane
@@ -26,6 +27,9 @@ class Pump:
         self.idle.set()
         self._closing = False
         self._touched_at = time.monotonic()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
         self._task = asyncio.create_task(self._run())
 
     async def put(self, event: Any) -> None:
@@ -33,17 +37,15 @@ class Pump:
             await self._queue.put(event)
 
     async def _run(self) -> None:
+        if not self._closing:
+            await self._in_thread(self.lane.begin)
         while not self._closing:
             events = await self._next_events()
             if not self._may_handle(events):
                 continue
-            self.idle.clear()
-            try:
-                await self._handle(events)
-                for event in events:
-                    event.ack()
-            finally:
-                self.idle.set()
+            await self._in_thread(self.lane.handle, [event.message for event in events])
+            for event in events:
+                event.ack()
 
     def _may_handle(self, events: Sequence[Any]) -> bool:
         return not self._closing and (bool(events) or self.lane.has_work)
@@ -64,15 +66,17 @@ class Pump:
             count += len(events[-1].value)
         return [event for event in events if self._is_current(event.message)]
 
-    async def _handle(self, events: Sequence[Any]) -> None:
-        batches = [event.message for event in events]
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._thread, self.lane.handle, batches)
+    async def _in_thread(self, work: Callable[..., None], *arguments: Any) -> None:
+        self.idle.clear()
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
+        finally:
+            self.idle.set()
 
     async def _touch(self) -> None:
         if time.monotonic() - self._touched_at > TOUCH_SECONDS:
             self._touched_at = time.monotonic()
-            await asyncio.get_running_loop().run_in_executor(self._thread, self.lane.touch)
+            await self._in_thread(self.lane.touch)
 
     def stop(self) -> None:
         """Begin nothing more; `idle` says when the running batch has ended."""
@@ -83,6 +87,7 @@ class Pump:
 
     def close(self) -> None:
         self.stop()
-        self._task.cancel()
+        if self._task is not None:
+            self._task.cancel()
         self._thread.shutdown(wait=True)
         self.lane.close()

@@ -154,6 +154,19 @@ def test_another_default_method_is_refused_and_the_refusal_says_what_to_do(
         lane_over(table, log, method=ReliefMethod.LIFO)
 
 
+def test_the_default_method_is_fixed_where_nothing_was_booked_too(
+    table: Table, log: MemoryLog
+) -> None:
+    lane = lane_over(table, log)
+    lane.begin()
+    as_of = lane.progress.as_of
+    with pytest.raises(DefaultMethodChanged, match=r"is LIFO, .* begun with FIFO: set it back"):
+        lane_over(table, log, method=ReliefMethod.LIFO)
+    again = lane_over(table, log)
+    again.begin()
+    assert again.progress.as_of == as_of, "once is enough"
+
+
 def test_the_same_default_method_goes_on_where_it_was(table: Table, log: MemoryLog) -> None:
     lane_over(table, log).handle([batch(purchases(3))])
     assert lane_over(table, log).progress.next_offsets == (3, 0, 0)

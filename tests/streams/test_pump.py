@@ -19,11 +19,16 @@ class Lane:
     def __init__(self) -> None:
         self.handled: list[list[Any]] = []
         self.has_work = False
+        self.begun = 0
         self.touched = 0
         self.closed = False
         self.gate = threading.Event()
         self.gate.set()
         self.began = threading.Event()
+
+    def begin(self) -> None:
+        assert self.handled == []
+        self.begun += 1
 
     def handle(self, batches: list[Any]) -> None:
         self.began.set()
@@ -51,8 +56,14 @@ class Event:
         self.acked = True
 
 
-def pump_over(lane: Any) -> Pump:  # noqa: ANN401 - a stand-in for a lane
+def new_pump(lane: Any) -> Pump:  # noqa: ANN401 - a stand-in for a lane
     return Pump(lane, lambda message: bool(message.epoch == 1))
+
+
+def pump_over(lane: Lane) -> Pump:
+    pump = new_pump(lane)
+    pump.start()
+    return pump
 
 
 async def until(condition: Any) -> None:  # noqa: ANN401
@@ -81,6 +92,26 @@ def test_what_waits_is_worked_off_together_up_to_a_bound_and_acked_behind_it() -
         await until(lambda: all(event.acked for event in events))
         pump.close()
         assert lane.closed
+
+    asyncio.run(main())
+
+
+def test_nothing_is_written_before_the_start() -> None:
+    """A take-over that went stale leaves pumps behind, and their partitions are another's."""
+
+    async def main() -> None:
+        left, started = Lane(), Lane()
+        left.has_work = started.has_work = True
+        pump = new_pump(left)
+        await pump.put(Event("batch"))
+        other = pump_over(started)
+        await until(lambda: started.handled)
+        assert started.begun == 1
+        pump.close()
+        other.close()
+        assert left.handled == []
+        assert left.begun == 0
+        assert left.closed
 
     asyncio.run(main())
 

@@ -1,6 +1,6 @@
 """A worker whose transaction logs start slowly in its first take-over.
 
-    python -m tests.system.slow_start worker ...
+python -m tests.system.slow_start worker ...
 """
 
 import sys

@@ -96,11 +96,13 @@ class System:
         self.others: list[Part] = []
         self.store = Part(folder, "store", self._environment, "store")
 
-    def worker(self, program: Sequence[str] = (str(PORTFOLIO),)) -> Part:
+    def worker(
+        self, program: Sequence[str] = (str(PORTFOLIO),), settings: dict[str, str] | None = None
+    ) -> Part:
         """One more worker, not started yet; `program` may be another that takes its command."""
         port, number = free_port(), len(self.workers)
         part = Part(
-            self.folder, f"worker-{number}", self._environment,
+            self.folder, f"worker-{number}", self._environment | (settings or {}),
             "worker", "--http-port", str(port), "--datadir", str(self.state_of(number)),
             program=program,
         )  # fmt: skip

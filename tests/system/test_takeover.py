@@ -4,9 +4,12 @@ from pathlib import Path
 import pytest
 
 from cli.servers import Connections
+from streams.app import EXIT_SETTING
+from tests.system import log
 from tests.system.events import trade
 from tests.system.log import make_topics_anew, send
 from tests.system.system import System
+from wire.topics import CHANGELOG
 
 SLOW_START = (sys.executable, "-m", "tests.system.slow_start")
 
@@ -39,6 +42,22 @@ def test_a_take_over_that_is_overtaken_by_the_next_worker_does_not_fence_it(
         system.wait_until(system.is_booked, 60, "every record is booked")
     finally:
         system.stop()
-    logs = [worker.log_path.read_text() for worker in system.workers]
-    assert all('"serving"' in log for log in logs)
-    assert not any("lane_failed" in log for log in logs)
+    written = [worker.log_path.read_text() for worker in system.workers]
+    assert all('"serving"' in text for text in written)
+    assert not any("lane_failed" in text for text in written)
+
+
+def test_another_default_method_is_refused_where_no_record_ever_came(system: System) -> None:
+    def is_fixed() -> bool:
+        written = log.read(system.bootstrap, CHANGELOG.name)
+        return {message.partition() for message in written} == set(range(log.PARTITIONS))
+
+    first = system.worker()
+    first.start()
+    system.wait_until(is_fixed, 60, "every partition has its method")
+    first.stop()
+    other = system.worker(settings={"DEFAULT_COST_BASIS_METHOD": "LIFO"})
+    other.start()
+    assert other.process is not None
+    assert other.process.wait(60) == EXIT_SETTING
+    assert "set it back" in other.log_path.read_text()
