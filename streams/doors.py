@@ -8,7 +8,7 @@ import uvicorn
 from fastapi import FastAPI
 
 log = structlog.get_logger(__name__)
-EXIT_PORT_TAKEN = 2
+EXIT_CANNOT_LISTEN = 2
 
 
 def open_door(api: FastAPI, host: str, port: int) -> None:
@@ -18,8 +18,10 @@ def open_door(api: FastAPI, host: str, port: int) -> None:
     try:
         listener.bind((host, port))
     except OSError as error:
-        log.critical("port_taken", host=host, port=port, error=str(error))
-        raise SystemExit(EXIT_PORT_TAKEN) from error
+        listener.close()
+        # Taken by another program, not an address of this machine, or not allowed.
+        log.critical("cannot_listen", host=host, port=port, error=str(error))
+        raise SystemExit(EXIT_CANNOT_LISTEN) from error
     server = uvicorn.Server(uvicorn.Config(api, log_config=None, access_log=False, lifespan="off"))
     threading.Thread(
         target=server.run, kwargs={"sockets": [listener]}, name="http", daemon=True
