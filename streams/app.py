@@ -14,13 +14,13 @@ from faust.types.tuples import TP
 from streams import metrics
 from streams.lane import DefaultMethodChanged, Lane
 from streams.log import TransactionLog
+from streams.membership import Membership
 from streams.pump import Pump
 from streams.recovery import Application, application_options
 from streams.restore import Restorer
 from streams.settings import WorkerSettings
 from streams.state import LayoutError
 from streams.tables import Tables
-from streams.transport import Heartbeat
 from wire.topics import APP_ID, CHANGELOG, INPUTS
 
 log = structlog.get_logger(__name__)
@@ -60,7 +60,7 @@ class WorkerApp(Application):
         now, session = time.monotonic(), self.settings.session_seconds
         return (
             not self.rebalancing
-            and now - Heartbeat.confirmed_at < session - 2
+            and now - Membership.confirmed_at < session - 2
             and now - self.alive_at < session / 2
         )
 

@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, NoReturn
 
 import mode
@@ -19,6 +20,7 @@ from faust.types.tuples import TP
 
 from streams import metrics, standing
 from streams.doors import open_door
+from streams.membership import Folder, FolderInUse, Membership
 from streams.process import run_process
 from streams.recovery import Application, application_options
 from streams.settings import StoreSettings
@@ -182,6 +184,9 @@ def create_app(settings: StoreSettings) -> StoreApp:
 
 def run(settings: StoreSettings) -> NoReturn:
     """Run a store until it is told to stop. Waits for Kafka and PostgreSQL."""
+    # A second one in the same folder is no harm, and goes without.
+    with suppress(FolderInUse):
+        Membership.folder = Folder(settings.data_dir)
     try:
         # Its consumer would not notice topics that are created after it joined.
         create_topics(settings.kafka_bootstrap, settings.partitions)

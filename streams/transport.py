@@ -16,19 +16,19 @@ URL scheme `batches://`, registered by importing this module.
 
 import asyncio
 import os
-import time
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import structlog
-from aiokafka.consumer import consumer as aiokafka_consumer
-from aiokafka.consumer import fetcher, group_coordinator
+from aiokafka.consumer import fetcher
 from aiokafka.record import default_records, memory_records
 from faust.transport import drivers
 from faust.transport.consumer import ensure_TP
 from faust.transport.drivers import aiokafka as driver
 from faust.types.tuples import TP, ConsumerMessage
+
+import streams.membership  # noqa: F401 - the group's coordinator that notes who we are
 
 log = structlog.get_logger(__name__)
 EXIT_LOG_HOLE = 72
@@ -183,28 +183,6 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
             # No await between the two: the note and the position move together.
             Positions.at[tp] = (offset, offset)
             consumer.seek(tp, offset)
-
-
-class _HeartbeatingCoordinator(group_coordinator.GroupCoordinator):  # type: ignore[misc]
-    """Notes when the heartbeat was sent that the group confirmed last."""
-
-    async def _do_heartbeat(self) -> Any:
-        # The session is prolonged from when the broker is asked at the earliest, and a frozen
-        # process may read its answer much later.
-        asked_at = time.monotonic()
-        confirmed = await super()._do_heartbeat()
-        if confirmed:
-            Heartbeat.confirmed_at = asked_at
-        return confirmed
-
-
-class Heartbeat:
-    """Since when the broker surely counts this process as a member of its group."""
-
-    confirmed_at: ClassVar[float] = 0.0
-
-
-aiokafka_consumer.GroupCoordinator = _HeartbeatingCoordinator
 
 
 class BatchConsumer(driver.Consumer):

@@ -11,6 +11,7 @@ import uvloop
 
 from streams import live
 from streams.app import EXIT_SETTING, WorkerApp, create_app
+from streams.membership import Folder, FolderInUse, Membership
 from streams.process import run_process
 from streams.settings import WorkerSettings
 from streams.topics import TopicsMismatch, create_topics
@@ -36,13 +37,13 @@ def _watch(app: WorkerApp) -> None:
 def run(settings: WorkerSettings) -> NoReturn:
     """Run a worker until it is told to stop. Waits for Kafka where it is not there yet."""
     try:
+        Membership.folder = Folder(settings.data_dir)
         create_topics(settings.kafka_bootstrap, settings.partitions)
-    except TopicsMismatch as error:
+    except (FolderInUse, TopicsMismatch) as error:
         log.critical("refused", error=str(error))
         raise SystemExit(EXIT_SETTING) from error
     uvloop.install()
     BatchConsumer.batch_records_max = 2000
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
     app = create_app(settings)
     live.start(app)
     app.alive_at = time.monotonic()

@@ -1,5 +1,4 @@
 import asyncio
-import time
 import uuid
 from collections.abc import Callable, Coroutine, Iterator
 from types import SimpleNamespace
@@ -15,7 +14,7 @@ from faust.types.tuples import TP
 
 from cli.servers import Connections
 from streams import transport
-from streams.transport import Heartbeat, Positions
+from streams.transport import Positions
 
 SECONDS_MAX = 30
 
@@ -255,28 +254,6 @@ def test_a_compacted_log_may_have_holes(monkeypatch: pytest.MonkeyPatch) -> None
     records = records_of("compact", (0, 3), (6, 8))
     assert list(records) == []
     assert records.next_fetch_offset == 8
-
-
-# -- heartbeats
-
-
-@pytest.mark.parametrize("confirmed", [True, False])
-def test_a_heartbeat_counts_from_when_it_was_sent_and_only_if_it_was_confirmed(
-    monkeypatch: pytest.MonkeyPatch, confirmed: bool
-) -> None:
-    async def slow(self: object) -> bool:
-        await asyncio.sleep(0.2)
-        return confirmed
-
-    coordinator = transport._HeartbeatingCoordinator
-    monkeypatch.setattr(coordinator.__mro__[1], "_do_heartbeat", slow)
-    monkeypatch.setattr(Heartbeat, "confirmed_at", 0.0)
-    before = time.monotonic()
-    asyncio.run(coordinator._do_heartbeat(coordinator.__new__(coordinator)))
-    if confirmed:
-        assert before <= Heartbeat.confirmed_at < before + 0.1
-    else:
-        assert not Heartbeat.confirmed_at
 
 
 @pytest.mark.parametrize("compression", [0, 3], ids=["none", "lz4"])

@@ -97,13 +97,16 @@ class System:
         self.store = Part(folder, "store", self._environment, "store")
 
     def worker(
-        self, program: Sequence[str] = (str(PORTFOLIO),), settings: dict[str, str] | None = None
+        self,
+        program: Sequence[str] = (str(PORTFOLIO),),
+        settings: dict[str, str] | None = None,
+        folder: Path | None = None,
     ) -> Part:
         """One more worker, not started yet; `program` may be another that takes its command."""
         port, number = free_port(), len(self.workers)
         part = Part(
             self.folder, f"worker-{number}", self._environment | (settings or {}),
-            "worker", "--http-port", str(port), "--datadir", str(self.state_of(number)),
+            "worker", "--http-port", str(port), "--datadir", str(folder or self.state_of(number)),
             program=program,
         )  # fmt: skip
         self.workers.append(part)
@@ -121,8 +124,12 @@ class System:
         return self.folder / f"state-{number}"
 
     def stop(self) -> None:
+        """In good order where they are able to: the groups need not wait for dead members then."""
         for part in [*self.workers, self.store, *self.others]:
-            part.kill()
+            try:
+                part.stop()
+            except subprocess.TimeoutExpired:
+                part.kill()
 
     def restart_what_ended(self) -> None:
         for part in [*self.workers, self.store]:

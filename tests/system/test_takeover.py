@@ -1,4 +1,6 @@
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,13 +13,17 @@ from tests.system.log import make_topics_anew, send
 from tests.system.system import System
 from wire.topics import CHANGELOG
 
+SESSION_SECONDS = 10.0
 SLOW_START = (sys.executable, "-m", "tests.system.slow_start")
 
 
 @pytest.fixture
-def system(servers: Connections, tmp_path: Path) -> System:
+def system(servers: Connections, tmp_path: Path) -> Iterator[System]:
+    """Empty topics, no store, and nothing running yet."""
     make_topics_anew(servers.kafka_bootstrap)
-    return System(servers, "postgresql://none", tmp_path)
+    system = System(servers, "postgresql://none", tmp_path)
+    yield system
+    system.stop()
 
 
 def test_a_take_over_that_is_overtaken_by_the_next_worker_does_not_fence_it(
@@ -32,19 +38,41 @@ def test_a_take_over_that_is_overtaken_by_the_next_worker_does_not_fence_it(
     system.wait_until(lambda: "starting" in slow.log_path.read_text(), 30, "it takes over")
     quick = system.worker()
     quick.start()
-    try:
-        system.wait_until(system.is_booked, 60, "every record is booked")
-        # One more of each partition: whoever was fenced meanwhile finds out.
-        send(
-            system.bootstrap,
-            [trade(f"P{n}", f"U{n}", "BUY", "2024-01-01", "1", "1") for n in range(40)],
-        )
-        system.wait_until(system.is_booked, 60, "every record is booked")
-    finally:
-        system.stop()
+    system.wait_until(system.is_booked, 60, "every record is booked")
+    # One more of each partition: whoever was fenced meanwhile finds out.
+    send(
+        system.bootstrap,
+        [trade(f"P{n}", f"U{n}", "BUY", "2024-01-01", "1", "1") for n in range(40)],
+    )
+    system.wait_until(system.is_booked, 60, "every record is booked")
     written = [worker.log_path.read_text() for worker in system.workers]
     assert all('"serving"' in text for text in written)
     assert not any("lane_failed" in text for text in written)
+
+
+def test_a_killed_worker_comes_back_before_its_session_ends(system: System) -> None:
+    worker = system.worker()
+    worker.start()
+    system.wait_until(system.is_serving, 60, "every partition is served")
+    worker.kill()
+    began = time.monotonic()
+    worker.start()
+    system.wait_until(system.is_serving, 60, "every partition is served again")
+    assert time.monotonic() - began < SESSION_SECONDS
+
+
+def test_a_second_worker_in_the_same_folder_is_refused_and_the_first_goes_on(
+    system: System,
+) -> None:
+    first = system.worker()
+    first.start()
+    system.wait_until(system.is_serving, 60, "every partition is served")
+    second = system.worker(folder=system.state_of(0))
+    second.start()
+    assert second.process is not None
+    assert second.process.wait(60) == EXIT_SETTING
+    assert "give each one a folder of its own" in second.log_path.read_text()
+    assert first.log_path.read_text().count("took_over") == 1
 
 
 def test_another_default_method_is_refused_where_no_record_ever_came(system: System) -> None:
