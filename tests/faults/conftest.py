@@ -30,7 +30,9 @@ def cast() -> Iterator[Cast]:
         return addresses.written(portfolio.settings) is not None
 
     until(is_ready, START_SECONDS_MAX)
-    yield Cast(portfolio)
+    cast = Cast(portfolio)
+    yield cast
+    cast.close()
     process.stop([(signal.SIGTERM, STOP_SECONDS_MAX)])
     portfolio("down")
     shutil.rmtree(data_dir)

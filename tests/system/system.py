@@ -114,6 +114,7 @@ class System(Sight):
                 part.stop()
             except subprocess.TimeoutExpired:
                 part.kill()
+        self.close()
 
     def look_after(self) -> None:
         """What ended is started again."""
