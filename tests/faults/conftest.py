@@ -10,7 +10,10 @@ from cli.servers.processes import tail
 from tests.cli.portfolio import Portfolio, until
 from tests.conftest import empty_data_dir
 from tests.faults.cast import Cast
+from tests.system.conftest import system
 from tests.system.system import free_port
+
+__all__ = ["system"]
 
 START_SECONDS_MAX = 180
 STOP_SECONDS_MAX = 60

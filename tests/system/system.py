@@ -26,11 +26,10 @@ def free_port() -> int:
 class Part:
     """One process, started again after `kill` by `start`."""
 
-    def __init__(
-        self, folder: Path, name: str, environment: dict[str, str], *command: str,
-        program: Sequence[str] = (str(PORTFOLIO),),
-    ) -> None:  # fmt: skip
-        self._arguments = [*program, *command]
+    def __init__(self, folder: Path, name: str, environment: dict[str, str], *command: str) -> None:
+        self.program: Sequence[str] = (str(PORTFOLIO),)  # or another that takes its commands
+        self.settings: dict[str, str] = {}  # beside those of the system
+        self._command = command
         self._environment = environment
         self.log_path = folder / f"{name}.log"
         self.process: subprocess.Popen[bytes] | None = None
@@ -38,9 +37,9 @@ class Part:
     def start(self) -> None:
         with self.log_path.open("ab") as output:
             self.process = subprocess.Popen(
-                self._arguments,
+                [*self.program, *self._command],
                 cwd=self.log_path.parent,  # where no `.env` is
-                env=self._environment,
+                env=self._environment | self.settings,
                 stdout=output,
                 stderr=output,
             )
@@ -80,18 +79,12 @@ class System(Sight):
         self.others: list[Part] = []
         self.store = Part(folder, "store", self._environment, "store")
 
-    def worker(
-        self,
-        program: Sequence[str] = (str(PORTFOLIO),),
-        settings: dict[str, str] | None = None,
-        folder: Path | None = None,
-    ) -> Part:
-        """One more worker, not started yet; `program` may be another that takes its command."""
+    def worker(self, folder: Path | None = None) -> Part:
+        """One more worker, not started yet."""
         port, number = free_port(), len(self.workers)
         part = Part(
-            self.folder, f"worker-{number}", self._environment | (settings or {}),
+            self.folder, f"worker-{number}", self._environment,
             "worker", "--http-port", str(port), "--datadir", str(folder or self.state_of(number)),
-            program=program,
         )  # fmt: skip
         self.workers.append(part)
         self.urls.append(f"http://127.0.0.1:{port}")
