@@ -64,6 +64,10 @@ class Cast(Sight):
         children = [] if pid is None else psutil.Process(pid).children()
         return [child for child in children if "portfolio" in "".join(child.cmdline())]
 
+    def log(self, name: str) -> str:
+        """All that a process has said."""
+        return self._files.log(name).read_text(errors="replace")
+
     def said(self) -> str:
         return "\n---\n".join(tail(self._files.log(name)) for name in [*self.names, "portfolio"])
 

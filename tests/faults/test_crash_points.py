@@ -43,8 +43,11 @@ class Doomed:
             assert time.monotonic() - self._started_at < CRASH_SECONDS_MAX, self._left[-1]
             return
         point = self._left.pop()
-        assert self._part.log_path.read_text().splitlines()[-1] == f"crash at {point}"
         self.hit[point] += 1
+        said = self._part.log_path.read_text().splitlines()
+        crashes = [line for line in said if line.startswith("crash at")]
+        assert len(crashes) == self.hit.total()
+        assert crashes[-1] == f"crash at {point}"
         if self._left:
             self._start()
         else:

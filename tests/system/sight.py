@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -18,6 +19,7 @@ from tests.system import log
 from wire.topics import COMPLETED, DEAD_LETTER, PORTFOLIOS, POSITIONS, RAW_TRANSACTIONS
 
 Row = dict[str, Any]
+ANSWER_SECONDS_MAX = 30.0
 
 
 class Sight:
@@ -114,12 +116,16 @@ class Sight:
         return places
 
     def live(self, path: str) -> Row:
-        """The answer of whichever worker owns it."""
-        for url in self.urls:
-            answer = self._http.get(url + path)
-            if answer.status_code != 503:
-                found: Row = answer.json()
-                return found
+        """The answer of whichever worker owns it, when one does: 503 means to ask again."""
+        until = time.monotonic() + ANSWER_SECONDS_MAX
+        while time.monotonic() < until:
+            for url in self.urls:
+                with suppress(httpx.TransportError):
+                    answer = self._http.get(url + path)
+                    if answer.status_code != 503:
+                        found: Row = answer.json()
+                        return found
+            time.sleep(0.1)
         raise AssertionError(f"nobody answers {path}")
 
     def live_lots(self, books: Books) -> dict[tuple[str, str], list[Row]]:
