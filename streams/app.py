@@ -14,7 +14,7 @@ from faust.types.tuples import TP
 from streams import metrics
 from streams.lane import DefaultMethodChanged, Lane
 from streams.log import TransactionLog
-from streams.membership import Membership
+from streams.membership import Membership, now
 from streams.pump import Pump
 from streams.recovery import Application, application_options
 from streams.restore import Restorer
@@ -49,7 +49,7 @@ class WorkerApp(Application):
         self.pumps: dict[int, Pump] = {}
         self.served: frozenset[int] = frozenset()  # partitions that may answer questions
         self.has_joined = False  # the group, at least once
-        self.alive_at = time.monotonic()  # moved by the watchdog
+        self.alive_at = now()  # moved by the watchdog
         self._tables = Tables(settings.data_dir / "state")
         self._logs_are_started = asyncio.Event()
         self._logs_are_started.set()
@@ -57,11 +57,11 @@ class WorkerApp(Application):
     @property
     def may_answer(self) -> bool:
         """Whether this process surely still owns what it serves. From any thread."""
-        now, session = time.monotonic(), self.settings.session_seconds
+        at, session = now(), self.settings.session_seconds
         return (
             not self.rebalancing
-            and now - Membership.confirmed_at < session - 2
-            and now - self.alive_at < session / 2
+            and at - Membership.confirmed_at < session - 2
+            and at - self.alive_at < session / 2
         )
 
     def owners(self) -> dict[int, str]:
@@ -118,13 +118,13 @@ class WorkerApp(Application):
         self._logs_are_started.clear()
         try:
             return await asyncio.gather(
-                *(asyncio.to_thread(self._start_log, partition) for partition in partitions)
+                *(
+                    asyncio.to_thread(TransactionLog, self.settings.kafka_bootstrap, partition)
+                    for partition in partitions
+                )
             )
         finally:
             self._logs_are_started.set()
-
-    def _start_log(self, partition: int) -> TransactionLog:
-        return TransactionLog(self.settings.kafka_bootstrap, partition)
 
     def _is_current(self, message: Any) -> bool:
         return bool(message.epoch == self.consumer.epoch)

@@ -20,6 +20,8 @@ from streams.rows import (
 )
 from streams.writer import Progress, ProgressMoved
 
+CONNECT_SECONDS_MAX = 5
+SILENCE_SECONDS_MAX = 15
 _COLUMNS: dict[str, Sequence[str]] = {
     "transactions": TRANSACTION_COLUMNS,
     "lot_disposals": DISPOSAL_COLUMNS,
@@ -98,7 +100,18 @@ _MOVE_PROGRESS = (
 
 def connect(database_url: str) -> extensions.connection:
     """A connection that `write` can use: with tables of its own, where batches are staged."""
-    connection = psycopg2.connect(database_url)
+    connection = psycopg2.connect(
+        database_url,
+        application_name="portfolio-store",
+        connect_timeout=CONNECT_SECONDS_MAX,
+        # A server that went without a word must not keep the store waiting for hours.
+        keepalives_idle=5,
+        keepalives_interval=2,
+        keepalives_count=3,
+        tcp_user_timeout=SILENCE_SECONDS_MAX * 1000,
+        # A store that went without a word must not keep its locks.
+        options=f"-c idle_in_transaction_session_timeout={SILENCE_SECONDS_MAX}s",
+    )
     with connection, connection.cursor() as cursor:
         for table, columns in _COLUMNS.items():
             cursor.execute(

@@ -74,7 +74,7 @@ class Pump:
             self.idle.set()
 
     async def _touch(self) -> None:
-        if time.monotonic() - self._touched_at > TOUCH_SECONDS:
+        if not self._closing and time.monotonic() - self._touched_at > TOUCH_SECONDS:
             self._touched_at = time.monotonic()
             await self._in_thread(self.lane.touch)
 

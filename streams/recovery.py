@@ -49,7 +49,8 @@ class OwnRecovery(Recovery):
 
         def is_stale(now: int) -> bool:
             return (
-                self.signal_recovery_start.is_set()
+                app.is_leaving
+                or self.signal_recovery_start.is_set()
                 or generation != app.consumer_generation_id
                 or now != consumer.epoch
             )
@@ -95,6 +96,8 @@ class OwnTableManager(TableManager):
 class Application(faust.App):
     """A Faust app that owns its state and its positions."""
 
+    is_leaving = False
+
     async def take_over(self, assigned: set[TP]) -> dict[TP, int]:
         """Make the assigned partitions ours; return the offset to go on from for each."""
         raise NotImplementedError
@@ -111,6 +114,7 @@ class Application(faust.App):
     async def leave(self) -> None:
         """Leave the group in good order and end the process. Faust's own way crashes where a
         rebalance runs, and the group then waits for the session to end."""
+        self.is_leaving = True  # a take-over that is under way comes to nothing
         try:
             await self.quiesce()
             await asyncio.wait_for(self.consumer.commit(), LEAVE_SECONDS_MAX)

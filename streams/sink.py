@@ -1,6 +1,7 @@
 """PostgreSQL as the sink of the store's writer, however long it takes to be there."""
 
 import math
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
@@ -24,12 +25,19 @@ _PASSING = (
 T = TypeVar("T")
 
 
+class Interrupted(Exception):
+    """The sink was told to give up while PostgreSQL was away; nothing was written, or all of it:
+    the progress says."""
+
+
 class PostgresSink:
-    """A `streams.writer.Sink`; its calls return when PostgreSQL has done what they say."""
+    """A `streams.writer.Sink`; its calls return when PostgreSQL has done what they say, or raise
+    Interrupted where `gives_up` is set while it is away."""
 
     def __init__(self, database_url: str) -> None:
         self._database_url = database_url
         self._connection: extensions.connection | None = None
+        self.gives_up = threading.Event()
         self.answered_at = -math.inf  # when PostgreSQL last did, by the monotonic clock
 
     def read_progress(self, partitions: Iterable[tuple[str, int]]) -> Progress:
@@ -56,7 +64,8 @@ class PostgresSink:
                     log.warning("postgresql_refuses", error=str(error).strip(), failed=failed)
                 failed += 1
                 self._close()
-                time.sleep(RETRY_SECONDS)
+                if self.gives_up.wait(RETRY_SECONDS):
+                    raise Interrupted from error
             else:
                 self.answered_at = time.monotonic()
                 return answer

@@ -20,11 +20,11 @@ from faust.types.tuples import TP
 
 from streams import metrics, standing
 from streams.doors import open_door
-from streams.membership import Folder, FolderInUse, Membership
+from streams.membership import Folder, FolderRefused, Membership
 from streams.process import run_process
 from streams.recovery import Application, application_options
 from streams.settings import StoreSettings
-from streams.sink import PostgresSink
+from streams.sink import Interrupted, PostgresSink
 from streams.topics import TopicsMismatch, create_topics
 from streams.transport import Batch, BatchConsumer, Positions
 from streams.writer import ProgressMoved, Writer
@@ -80,7 +80,9 @@ class StoreApp(Application):
     # -- ownership
 
     async def take_over(self, assigned: set[TP]) -> dict[TP, int]:
-        await self._in_thread(self._writer.take_over, assigned)
+        self._sink.gives_up.clear()
+        with suppress(Interrupted):  # by a revocation, after which this counts no more
+            await self._in_thread(self._writer.take_over, assigned)
         log.info("took_over", partitions=len(assigned))
         return self.progress()
 
@@ -89,6 +91,7 @@ class StoreApp(Application):
 
     async def quiesce(self) -> None:
         self._is_paused = True
+        self._sink.gives_up.set()
         try:
             await asyncio.wait_for(self._idle.wait(), self.settings.session_seconds)
         except TimeoutError:
@@ -105,19 +108,27 @@ class StoreApp(Application):
                 continue
             self._idle.clear()
             try:
-                if events:
-                    await self._in_thread(self._write, [event.message for event in events])
-                    for event in events:
-                        event.ack()
-                elif not await self._in_thread(self._look_after):
-                    await self._start_over()
-            except ProgressMoved:
-                await self._start_over()
+                await self._work(events)
+            except Interrupted:
+                pass  # whoever is next goes on from what is stored
             except BaseException as error:
                 log.critical("store_failed", error=repr(error), exc_info=error)
                 os._exit(EXIT_STORE_FAILED)
             finally:
                 self._idle.set()
+
+    async def _work(self, events: Sequence[Any]) -> None:
+        try:
+            if events:
+                await self._in_thread(self._write, [event.message for event in events])
+                for event in events:
+                    event.ack()
+                return
+            if await self._in_thread(self._look_after):
+                return
+        except ProgressMoved:
+            pass
+        await self._start_over()
 
     async def _in_thread(self, call: Any, *arguments: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._thread, call, *arguments)
@@ -185,7 +196,7 @@ def create_app(settings: StoreSettings) -> StoreApp:
 def run(settings: StoreSettings) -> NoReturn:
     """Run a store until it is told to stop. Waits for Kafka and PostgreSQL."""
     # A second one in the same folder is no harm, and goes without.
-    with suppress(FolderInUse):
+    with suppress(FolderRefused):
         Membership.folder = Folder(settings.data_dir)
     try:
         # Its consumer would not notice topics that are created after it joined.

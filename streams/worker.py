@@ -11,7 +11,7 @@ import uvloop
 
 from streams import live
 from streams.app import EXIT_SETTING, WorkerApp, create_app
-from streams.membership import Folder, FolderInUse, Membership
+from streams.membership import Folder, FolderRefused, Membership, now
 from streams.process import run_process
 from streams.settings import WorkerSettings
 from streams.topics import TopicsMismatch, create_topics
@@ -26,11 +26,11 @@ def _watch(app: WorkerApp) -> None:
     partitions away, and everything it still holds in memory is old."""
     limit = app.settings.session_seconds / 2
     while True:
-        now = time.monotonic()
-        if now - app.alive_at > limit:
-            log.critical("frozen", seconds=round(now - app.alive_at, 2))
+        at = now()
+        if at - app.alive_at > limit:
+            log.critical("frozen", seconds=round(at - app.alive_at, 2))
             os._exit(EXIT_FROZEN)
-        app.alive_at = now
+        app.alive_at = at
         time.sleep(0.2)
 
 
@@ -39,14 +39,14 @@ def run(settings: WorkerSettings) -> NoReturn:
     try:
         Membership.folder = Folder(settings.data_dir)
         create_topics(settings.kafka_bootstrap, settings.partitions)
-    except (FolderInUse, TopicsMismatch) as error:
+    except (FolderRefused, TopicsMismatch) as error:
         log.critical("refused", error=str(error))
         raise SystemExit(EXIT_SETTING) from error
     uvloop.install()
     BatchConsumer.batch_records_max = 2000
     app = create_app(settings)
     live.start(app)
-    app.alive_at = time.monotonic()
+    app.alive_at = now()
     threading.Thread(target=_watch, args=(app,), name="watchdog", daemon=True).start()
     # The collector would walk every cached lot again and again.
     gc.collect()

@@ -44,7 +44,7 @@ class Doomed:
             return
         point = self._left.pop()
         self.hit[point] += 1
-        said = self._part.log_path.read_text().splitlines()
+        said = self._part.said().splitlines()
         crashes = [line for line in said if line.startswith("crash at")]
         assert len(crashes) == self.hit.total()
         assert crashes[-1] == f"crash at {point}"

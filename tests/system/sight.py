@@ -20,6 +20,7 @@ from wire.topics import COMPLETED, DEAD_LETTER, PORTFOLIOS, POSITIONS, RAW_TRANS
 
 Row = dict[str, Any]
 ANSWER_SECONDS_MAX = 30.0
+LAG_AGE_SECONDS_MAX = 0.06
 
 
 class Sight:
@@ -68,6 +69,7 @@ class Sight:
         return sum(len(s["partitions"]) for s in statuses) == log.PARTITIONS
 
     def is_booked(self) -> bool:
+        time.sleep(LAG_AGE_SECONDS_MAX)  # else it may be from before what was sent
         return self.is_serving() and all(s["lag"] == 0 for s in self.statuses() or [])
 
     def is_stored(self) -> bool:

@@ -8,23 +8,24 @@ import time
 from typing import Any
 
 from cli.main import main
-from streams.app import WorkerApp
+from streams import app
 from streams.log import TransactionLog
 
 SECONDS = 1.5
-_start_log = WorkerApp._start_log
 _slow: set[int] = set(range(8))
 
 
-def _start_slowly(self: Any, partition: int) -> TransactionLog:  # noqa: ANN401
-    if partition in _slow:
-        _slow.remove(partition)
-        sys.stdout.write('{"event": "starting"}\n')
-        sys.stdout.flush()
-        time.sleep(SECONDS)
-    return _start_log(self, partition)
+class SlowLog(TransactionLog):
+    def __init__(self, bootstrap: str, partition: int) -> None:
+        if partition in _slow:
+            _slow.remove(partition)
+            sys.stdout.write('{"event": "starting"}\n')
+            sys.stdout.flush()
+            time.sleep(SECONDS)
+        super().__init__(bootstrap, partition)
 
 
 if __name__ == "__main__":
-    WorkerApp._start_log = _start_slowly  # type: ignore[method-assign]
+    changed: Any = app
+    changed.TransactionLog = SlowLog
     main()

@@ -33,6 +33,7 @@ class Part:
         self._environment = environment
         self.log_path = folder / f"{name}.log"
         self.process: subprocess.Popen[bytes] | None = None
+        self.exit_code: int | None = None  # of the last time it was stopped
 
     def start(self) -> None:
         with self.log_path.open("ab") as output:
@@ -50,8 +51,12 @@ class Part:
     def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
         if self.process is not None:
             self.process.send_signal(number)
-            self.process.wait(20)
+            self.exit_code = self.process.wait(20)
             self.process = None
+
+    def said(self) -> str:
+        """All of its log."""
+        return self.log_path.read_text() if self.log_path.exists() else ""
 
     @property
     def has_ended(self) -> bool:
@@ -116,5 +121,4 @@ class System(Sight):
                 part.start()
 
     def said(self) -> str:
-        logs = [part.log_path for part in [*self.workers, self.store]]
-        return "\n---\n".join(path.read_text()[-1500:] for path in logs if path.exists())
+        return "\n---\n".join(part.said()[-1500:] for part in [*self.workers, self.store])
