@@ -2,7 +2,6 @@
 
 import shutil
 import signal
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -73,18 +72,11 @@ def kill_everything(cast: Cast, rng: Random) -> None:
 
 def freeze_a_worker(cast: Cast, rng: Random) -> None:
     """For longer than its session: its partitions go to others, and it comes back unaware."""
-    _freeze(cast, rng.choice(cast.workers), SESSION_SECONDS + 3)
+    cast.freeze(rng.choice(cast.workers), SESSION_SECONDS + 3)
 
 
 def freeze_the_store(cast: Cast, rng: Random) -> None:
-    _freeze(cast, "store", SESSION_SECONDS + 3)
-
-
-def _freeze(cast: Cast, name: str, seconds: float) -> None:
-    pid = cast.signal(name, signal.SIGSTOP)
-    if pid is not None:
-        time.sleep(seconds)
-        psutil.Process(pid).send_signal(signal.SIGCONT)
+    cast.freeze("store", SESSION_SECONDS + 3)
 
 
 # -- disks fail

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from pathlib import Path
 
 import psutil
@@ -27,6 +28,7 @@ class Cast(Sight):
         found = addresses.written(portfolio.settings)
         assert found is not None, "it is up"
         super().__init__(embedded.connections(portfolio.settings), list(found.workers))
+        self.portfolio = portfolio
         self.api = found.api
         self.data_dir = portfolio.settings.data_dir
         self._files = Files(self.data_dir)
@@ -54,6 +56,13 @@ class Cast(Sight):
         pid = self.signal(name, signal.SIGKILL)
         if pid is not None:
             self.wait_until(lambda: not _is_running(pid), GONE_SECONDS_MAX, f"{name} is gone")
+
+    def freeze(self, name: str, seconds: float) -> None:
+        """Not scheduled for so long, where it is running just then."""
+        pid = self.signal(name, signal.SIGSTOP)
+        if pid is not None:
+            time.sleep(seconds)
+            psutil.Process(pid).send_signal(signal.SIGCONT)
 
     def state_of(self, worker: str) -> Path:
         return self.data_dir / "workers" / worker.removeprefix("worker-")

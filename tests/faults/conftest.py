@@ -1,9 +1,10 @@
 import shutil
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import httpx
 import pytest
 
 from cli import addresses
@@ -48,6 +49,25 @@ def cast() -> Iterator[Cast]:
     with running(data_dir) as cast:
         yield cast
     shutil.rmtree(data_dir)
+
+
+@pytest.fixture(scope="module")
+def second_api(cast: Cast) -> Iterator[str]:
+    """One more API process over the same system."""
+    port = free_port()
+    log = cast.data_dir / "second-api.log"
+    process = cast.portfolio.start(log, "api", "--port", str(port))
+    url = f"http://127.0.0.1:{port}"
+
+    def is_ready() -> bool:
+        assert process.is_running(), tail(log)
+        with suppress(httpx.HTTPError):
+            return httpx.get(f"{url}/readyz", timeout=10, trust_env=False).status_code == 200
+        return False
+
+    until(is_ready, START_SECONDS_MAX)
+    yield url
+    process.stop([(signal.SIGTERM, STOP_SECONDS_MAX)])
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,149 @@
+"""Clients that ask for live answers all the time, and what their answers must be."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from random import Random
+from typing import Any, NamedTuple
+
+import httpx
+
+from tests.oracle.compare import differences
+from tests.oracle.decode import Record
+from tests.oracle.fold import Books, expected
+
+TRY_AGAIN = 503
+UNKNOWN = 404
+INPUTS = ("raw_transactions", "raw_transactions_forwarded", "portfolios")
+Row = dict[str, Any]
+
+
+class Answer(NamedTuple):
+    """What a client was told, and when it asked and knew."""
+
+    portfolio_id: str
+    security_id: str | None  # None: all positions of the portfolio
+    asked_at: float
+    known_at: float
+    status: int
+    content: Row
+
+    @property
+    def through(self) -> tuple[int, ...]:
+        return tuple(self.content["through"][topic] for topic in INPUTS)
+
+
+class Client(threading.Thread):
+    """Asks one API process after the other about any holding until it is told to end."""
+
+    def __init__(self, number: int, urls: Sequence[str], holdings: Sequence[tuple[str, str]]):
+        super().__init__(daemon=True)
+        self.answers: list[Answer] = []
+        self.unanswered = 0  # told to try again
+        self.broken: list[str] = []
+        self._rng = Random(number)
+        self._urls, self._holdings = urls, holdings
+        self._ended = threading.Event()
+
+    def run(self) -> None:
+        with httpx.Client(timeout=20, trust_env=False) as http:
+            while not self._ended.is_set():
+                self._ask(http)
+
+    def end(self) -> None:
+        self._ended.set()
+        self.join()
+
+    def _ask(self, http: httpx.Client) -> None:
+        portfolio_id, security_id = self._rng.choice(self._holdings)
+        named = security_id if self._rng.random() < 0.5 else None
+        path = f"/portfolios/{portfolio_id}/positions" + (f"/{named}" if named else "")
+        asked_at = time.monotonic()
+        answer = http.get(self._rng.choice(self._urls) + path)
+        known_at = time.monotonic()
+        if answer.status_code == TRY_AGAIN:
+            if "retry-after" not in answer.headers:
+                self.broken.append(f"{path}: 503 without Retry-After")
+            self.unanswered += 1
+        elif answer.status_code in (200, UNKNOWN):
+            self.answers.append(
+                Answer(portfolio_id, named, asked_at, known_at, answer.status_code, answer.json())
+            )
+        else:
+            self.broken.append(f"{path}: {answer.status_code} {answer.text[:200]}")
+
+
+class Truth:
+    """The books at every moment, by the independent fold of the records up to there."""
+
+    def __init__(self, transactions: Sequence[Record], portfolios: Sequence[Record]) -> None:
+        self._transactions = _by_key(transactions)
+        self._portfolios = _by_key(portfolios)
+        self._books: dict[tuple[str, int, int], Books] = {}
+
+    def books(self, portfolio_id: str, through: tuple[int, ...]) -> Books:
+        """Of one portfolio, whose records came straight to its partition."""
+        raw, _, portfolios = through
+        moment = portfolio_id, raw, portfolios
+        if moment not in self._books:
+            self._books[moment] = expected(
+                [r for r in self._transactions.get(portfolio_id, ()) if r.offset < raw],
+                [r for r in self._portfolios.get(portfolio_id, ()) if r.offset < portfolios],
+            )
+        return self._books[moment]
+
+    def wrong(self, answer: Answer) -> list[str]:
+        """Where an answer is not that of the fold up to its `through`."""
+        if answer.status == UNKNOWN:
+            return []  # says nothing of how far it looked; see `gone_back`
+        books = self.books(answer.portfolio_id, answer.through)
+        if answer.security_id is None:
+            return differences(books, positions=answer.content["positions"])
+        key = answer.portfolio_id, answer.security_id
+        if key not in books.positions:
+            return [f"{key} is shown and is not there at {answer.through}"]
+        row = {name: value for name, value in answer.content.items() if name != "through"}
+        return differences(Books(positions={key: books.positions[key]}), positions=[row])
+
+
+class _Known:
+    """The most that anybody was told about something so far."""
+
+    def __init__(self) -> None:
+        self._through = (0,) * len(INPUTS)
+        self._as_of = 0
+
+    def learn(self, answer: Answer) -> None:
+        if answer.status != UNKNOWN:
+            self._through = tuple(map(max, self._through, answer.through))
+            self._as_of = max(self._as_of, answer.content["as_of"])
+
+    def is_more_than(self, answer: Answer) -> bool:
+        if answer.status == UNKNOWN:
+            return self._as_of > 0
+        is_shorter = any(map(int.__lt__, answer.through, self._through))
+        return is_shorter or answer.content["as_of"] < self._as_of
+
+
+def gone_back(answers: Sequence[Answer]) -> list[Answer]:
+    """Those who asked after another knew, and were told less than that one."""
+    found = []
+    by_question: dict[tuple[str, str | None], list[Answer]] = {}
+    for answer in answers:
+        by_question.setdefault((answer.portfolio_id, answer.security_id), []).append(answer)
+    for asked in by_question.values():
+        most, told = _Known(), deque(sorted(asked, key=lambda answer: answer.known_at))
+        for answer in sorted(asked, key=lambda answer: answer.asked_at):
+            while told[0].known_at < answer.asked_at:
+                most.learn(told.popleft())
+            if most.is_more_than(answer):
+                found.append(answer)
+    return found
+
+
+def _by_key(records: Sequence[Record]) -> dict[str, list[Record]]:
+    found: dict[str, list[Record]] = {}
+    for record in records:
+        found.setdefault((record.key or b"").decode(), []).append(record)
+    return found
