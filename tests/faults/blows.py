@@ -2,6 +2,7 @@
 
 import shutil
 import signal
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -11,7 +12,14 @@ import psutil
 import psycopg2
 
 from tests.faults.cast import SESSION_SECONDS, Cast
+from tests.faults.compaction import compacting
+from tests.oracle.events import Message
+from tests.system import log
+from tests.system.events import NOW, trade
+from wire.topics import CHANGELOG, RAW_TRANSACTIONS
 
+ALL_MAX = 3_000
+COMPACTION_SECONDS_MAX = 60.0
 Blow = Callable[[Cast, Random], None]
 
 
@@ -114,6 +122,54 @@ def _damage(cast: Cast, rng: Random, harm: Callable[[Path], object]) -> None:
             harm(path)
 
 
+# -- inputs and logs
+
+
+def race_fifty_producers(cast: Cast, rng: Random) -> None:
+    """All of them send the same transactions, each with contents of its own."""
+
+    def race(number: int) -> None:
+        log.send(
+            cast.bootstrap,
+            [
+                trade("RACE", f"R{n}", "BUY", "2024-01-01", str(number), "1", version=number % 3)
+                for n in range(5)
+            ],
+        )
+
+    threads = [threading.Thread(target=race, args=(number,)) for number in range(1, 51)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def send_all_again(cast: Cast, rng: Random) -> None:
+    """As a file that is ingested a second time."""
+    first = log.read(cast.bootstrap, RAW_TRANSACTIONS.name)[:ALL_MAX]
+    log.send(
+        cast.bootstrap,
+        [
+            Message(
+                topic=m.topic(), partition=m.partition(), key=m.key(), value=m.value(), when=NOW
+            )
+            for m in first
+        ],
+    )
+
+
+def compact_the_changelog(cast: Cast, rng: Random) -> None:
+    """While it is written; and a disk is made of what is left."""
+    with compacting(cast.bootstrap, CHANGELOG.name):
+        before = len(log.read(cast.bootstrap, CHANGELOG.name))
+        cast.wait_until(
+            lambda: len(log.read(cast.bootstrap, CHANGELOG.name)) < before,
+            COMPACTION_SECONDS_MAX,
+            "the changelog is compacted",
+        )
+    kill_a_worker_and_its_disk(cast, rng)
+
+
 BLOWS: tuple[Blow, ...] = (
     kill_a_worker,
     kill_a_worker_and_its_disk,
@@ -130,4 +186,7 @@ BLOWS: tuple[Blow, ...] = (
     delete_files,
     cut_files_short,
     flip_bits,
+    race_fifty_producers,
+    send_all_again,
+    compact_the_changelog,
 )
