@@ -3,6 +3,8 @@
 import os
 import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -12,13 +14,17 @@ from cli.servers import embedded, processes
 from cli.servers.embedded import Files
 from cli.servers.processes import tail
 from streams.step import SOURCE_TOPIC
-from tests.cli.portfolio import Portfolio
+from tests.cli.portfolio import Portfolio, until
 from tests.system import log
 from tests.system.sight import Sight
+from tests.system.system import free_port
 from wire.topics import FORWARDED, RAW_TRANSACTIONS
 
 SESSION_SECONDS = 10.0
+SECOND_API_LOG = "second-api.log"
 GONE_SECONDS_MAX = 30.0
+START_SECONDS_MAX = 180
+STOP_SECONDS_MAX = 60
 
 
 class Cast(Sight):
@@ -92,6 +98,25 @@ class Cast(Sight):
         if counted["read"] == lie == sum(counted[part] for part in parts):
             return []
         return [f"{lie} records lie in the inputs, counted were {counted}"]
+
+
+@contextmanager
+def running(data_dir: Path, workers: int = 2) -> Iterator[Cast]:
+    """`portfolio up` with several workers, until the end of the `with`."""
+    portfolio = Portfolio({"DATA_DIR": str(data_dir), "API_PORT": str(free_port())})
+    log = data_dir / "up.log"
+    process = portfolio.start(log, "up", "--workers", str(workers))
+
+    def is_ready() -> bool:
+        assert process.is_running(), tail(log)
+        return addresses.written(portfolio.settings) is not None
+
+    until(is_ready, START_SECONDS_MAX)
+    cast = Cast(portfolio)
+    yield cast
+    cast.close()
+    process.stop([(signal.SIGTERM, STOP_SECONDS_MAX)])
+    portfolio("down")
 
 
 def _is_running(pid: int) -> bool:

@@ -1,45 +1,26 @@
 import shutil
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import suppress
 
 import httpx
 import pytest
 
-from cli import addresses
 from cli.servers.processes import tail
-from tests.cli.portfolio import Portfolio, until
+from tests.cli.portfolio import until
 from tests.conftest import empty_data_dir
-from tests.faults.cast import Cast
+from tests.faults.cast import (
+    SECOND_API_LOG,
+    START_SECONDS_MAX,
+    STOP_SECONDS_MAX,
+    Cast,
+    running,
+)
 from tests.faults.disks import SmallDisk
 from tests.system.conftest import system
 from tests.system.system import free_port
 
 __all__ = ["system"]
-
-START_SECONDS_MAX = 180
-STOP_SECONDS_MAX = 60
-WORKERS = 2
-
-
-@contextmanager
-def running(data_dir: Path) -> Iterator[Cast]:
-    """`portfolio up` with several workers."""
-    portfolio = Portfolio({"DATA_DIR": str(data_dir), "API_PORT": str(free_port())})
-    log = data_dir / "up.log"
-    process = portfolio.start(log, "up", "--workers", str(WORKERS))
-
-    def is_ready() -> bool:
-        assert process.is_running(), tail(log)
-        return addresses.written(portfolio.settings) is not None
-
-    until(is_ready, START_SECONDS_MAX)
-    cast = Cast(portfolio)
-    yield cast
-    cast.close()
-    process.stop([(signal.SIGTERM, STOP_SECONDS_MAX)])
-    portfolio("down")
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +36,7 @@ def cast() -> Iterator[Cast]:
 def second_api(cast: Cast) -> Iterator[str]:
     """One more API process over the same system."""
     port = free_port()
-    log = cast.data_dir / "second-api.log"
+    log = cast.data_dir / SECOND_API_LOG
     process = cast.portfolio.start(log, "api", "--port", str(port))
     url = f"http://127.0.0.1:{port}"
 

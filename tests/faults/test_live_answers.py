@@ -8,7 +8,7 @@ from collections.abc import Callable
 from random import Random
 
 from tests.faults.asking import Client, Truth, gone_back
-from tests.faults.cast import SESSION_SECONDS, Cast
+from tests.faults.cast import SECOND_API_LOG, SESSION_SECONDS, Cast
 from tests.oracle.decode import Record
 from tests.oracle.events import Mess, Message, generate
 from tests.system import log
@@ -75,6 +75,7 @@ def test_each_answer_is_the_fold_up_to_its_through_and_nobody_is_told_less_than_
     answers = [answer for client in clients for answer in client.answers]
     assert len(answers) > size
     assert sum(client.unanswered for client in clients) > 0
-    assert [broken for client in clients for broken in client.broken] == []
+    broken = [one for client in clients for one in client.broken]
+    assert broken == [], cast.log("api")[-3000:] + (cast.data_dir / SECOND_API_LOG).read_text()
     assert [wrong for answer in answers for wrong in truth.wrong(answer)][:5] == []
     assert gone_back(answers)[:5] == []
