@@ -10,7 +10,7 @@ from typing import Protocol
 
 import msgspec
 
-from streams.step import ERRORS, SOURCE_OFFSET, SOURCE_PARTITION, SOURCE_TOPIC
+from streams.step import AS_OF, ERRORS, SOURCE_OFFSET, SOURCE_PARTITION, SOURCE_TOPIC
 from wire.topics import COMPLETED, DEAD_LETTER, PORTFOLIOS_CURRENT, POSITIONS
 
 FIRST = "first"  # header of a result whose transaction had none before
@@ -147,7 +147,7 @@ POSITION_COLUMNS = _Position.__struct_fields__
 PORTFOLIO_COLUMNS = _Portfolio.__struct_fields__
 DEAD_LETTER_COLUMNS = (
     *("topic", "partition", '"offset"'),
-    *("key", "value", "errors", "received_at"),
+    *("key", "value", "errors", "received_at", "as_of"),
 )
 
 
@@ -283,11 +283,14 @@ def _dead_letter_line(record: Record) -> str:
     # Our headers are the last of their names: the record may have been a dead letter before.
     headers = dict(record.headers)
     received_at = _EPOCH + timedelta(milliseconds=record.timestamp)
+    # Letters of earlier versions do not say it.
+    as_of = int(headers[AS_OF]) if AS_OF in headers else NULL
     return (
         f"{headers[SOURCE_TOPIC].decode().translate(_ESCAPES)}\t"
         f"{int(headers[SOURCE_PARTITION])}\t{int(headers[SOURCE_OFFSET])}\t"
         f"{_bytea(record.key)}\t{_bytea(record.value)}\t"
-        f"{headers[ERRORS].decode().translate(_ESCAPES)}\t{received_at.isoformat()}\n"
+        f"{headers[ERRORS].decode().translate(_ESCAPES)}\t{received_at.isoformat()}\t"
+        f"{as_of}\n"
     )
 
 

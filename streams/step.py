@@ -30,7 +30,7 @@ from wire.transactions import decode_transaction
 
 Headers = list[tuple[str, Any]]  # a value is bytes or None
 SOURCE_TOPIC, SOURCE_PARTITION, SOURCE_OFFSET = "source-topic", "source-partition", "source-offset"
-ERRORS = "errors"
+ERRORS, AS_OF = "errors", "as-of"
 # Kafka refuses records that are too large, and what was compressed on its way in is not on its way
 # out. Far above every event; what is larger stays where the headers say.
 PART_BYTES_MAX = 8 << 20
@@ -128,6 +128,7 @@ class BookingStep:
     ) -> None:
         self._partition = partition
         self._partitions = partitions
+        self._as_of = 0  # of the batch that is booked
         self.journal = StateJournal(db, lots_max)
         self.ledger = Ledger(self.journal, default_method)
 
@@ -139,6 +140,7 @@ class BookingStep:
     def run(self, records: Sequence[InputRecord], as_of: int, steps: int) -> Outcome:
         """Book a batch; `steps` bounds what is re-booked of longer histories meanwhile."""
         outcome = Outcome(Changes(), Counts())
+        self._as_of = as_of
         with localcontext(EXACT):
             taken = [
                 (record, content)
@@ -202,7 +204,11 @@ class BookingStep:
                 self._bury(record, Malformed((_CONFLICT,)), outcome)
 
     def _bury(self, record: InputRecord, malformed: Malformed, outcome: Outcome) -> None:
-        headers = [*source_headers(record.source), (ERRORS, errors_json(malformed.errors))]
+        headers = [
+            (AS_OF, b"%d" % self._as_of),
+            *source_headers(record.source),
+            (ERRORS, errors_json(malformed.errors)),
+        ]
         outcome.dead.append(OutputRecord.of(record, self._partition, headers))
         if record.source.topic != PORTFOLIOS.name:
             outcome.counts.dead += 1

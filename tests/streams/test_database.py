@@ -216,8 +216,13 @@ def test_any_bytes_and_errors_of_a_dead_letter_arrive_unchanged(
         "offset": 17,
         "errors": errors,
         "received_at": datetime(2023, 11, 14, 22, 13, 20, 123000, UTC),
-        "as_of": None,
+        "as_of": None,  # letters of earlier versions do not say it
     }
+
+
+def test_a_dead_letter_says_in_which_batch_it_was_found(database: extensions.connection) -> None:
+    store(database, dead_letter(headers=(("as-of", b"41"),)))
+    assert one(database, "dead_letters")["as_of"] == 41
 
 
 def test_a_result_replaces_the_one_before_and_all_its_disposals(

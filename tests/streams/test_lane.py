@@ -296,7 +296,8 @@ def test_a_record_that_a_stranger_put_into_the_internal_topic_speaks_for_itself(
     shown = json.loads(result.value or b"")
     assert (shown["source_topic"], shown["source_offset"]) == (FORWARDED.name, 0)
     [letter] = log.logs.read(DEAD_LETTER, 0)
-    assert letter.headers[:-4] == headers
+    assert letter.headers[:-5] == headers
+    assert letter.headers[-5] == ("as-of", b"%d" % shown["as_of"])
     # The entry can be read again by whoever comes next.
     log.logs.append(FORWARDED, 0, None, buy(version=2))
     work_off(log.logs, lane_over(table, log))
