@@ -32,6 +32,9 @@ SEEN_MAX = 32
 ANSWERS = frozenset({200, 202})
 REFUSALS = frozenset({404, 503})
 KEPT = ("content-type", "retry-after")
+# Of a worker that is away or has just gone. uvloop raises RuntimeError where a connection that was
+# closed by the other side is closed or written to.
+_AWAY = (httpx.TransportError, RuntimeError)
 NO_PARAMETERS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -127,7 +130,7 @@ class Workers:
         except httpx.PoolTimeout:
             # Says nothing of the owner, and another try would only join the queue again.
             raise unavailable("busy", "Too many questions wait for workers.") from None
-        except httpx.TransportError:
+        except _AWAY:
             return None
         return None if _is_from_elsewhere(answer) else answer
 
@@ -141,7 +144,7 @@ class Workers:
         try:
             answer = await self._map.get(url + "/readyz", timeout=OWNERS_SECONDS_MAX)
             return _read_ready(answer.content).partitions if answer.status_code == 200 else []
-        except (httpx.TransportError, msgspec.MsgspecError):
+        except (*_AWAY, msgspec.MsgspecError):
             return []
 
     async def _refresh(self, known: int, partition: int | None, failed: str | None) -> None:
@@ -193,7 +196,7 @@ class Workers:
             # answers this question again, which is asked for all requests together.
             self._silent[url] = time.monotonic() + SILENT_SECONDS
             return None
-        except (httpx.TransportError, msgspec.MsgspecError):
+        except (*_AWAY, msgspec.MsgspecError):
             self._silent.pop(url, None)
             return None
         if found is None or found.partitions != self.partitions:

@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import httpx
 import pytest
@@ -120,6 +121,20 @@ def test_an_owner_that_went_away_is_replaced_by_the_next(two: Two) -> None:
     two.own(two.second_url)
     two.second.answers[POSITIONS] = json_of('"second"')
     assert two.api.get(POSITIONS).json() == "second"
+
+
+def test_a_connection_that_was_closed_under_the_question_is_no_error_of_ours(
+    two: Two, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask, closed = httpx.AsyncClient.request, iter([True])
+
+    async def request(client: Any, method: str, url: str, **rest: Any) -> Any:  # noqa: ANN401
+        if POSITIONS in url and next(closed, False):
+            raise RuntimeError("unable to perform operation on <TCPTransport closed=True>")
+        return await ask(client, method, url, **rest)
+
+    monkeypatch.setattr(httpx.AsyncClient, "request", request)
+    assert two.api.get(POSITIONS).status_code == 200
 
 
 def test_the_worker_with_news_is_believed_over_the_one_without(two: Two) -> None:

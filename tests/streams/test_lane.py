@@ -327,7 +327,7 @@ def test_a_record_that_we_forwarded_comes_without_our_headers_and_with_its_place
     shown = json.loads(result.value or b"")
     assert (shown["source_topic"], shown["source_partition"]) == (RAW_TRANSACTIONS.name, 5)
     [letter] = log.logs.read(DEAD_LETTER, 0)
-    names = ["trace", "source-topic", "source-partition", "source-offset", "errors"]
+    names = ["trace", "as-of", "source-topic", "source-partition", "source-offset", "errors"]
     assert [name for name, _ in letter.headers] == names
     assert dict(letter.headers)["source-offset"] == b"1"
 

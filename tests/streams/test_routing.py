@@ -89,7 +89,7 @@ def test_our_headers_stand_behind_those_of_the_record_so_that_the_last_of_a_name
         partition=AWAY,
     )
     assert outcome.forwarded[0].headers == [*forged, *ours]
-    assert outcome.dead[0].headers[:-1] == [*forged, *ours]
+    assert outcome.dead[0].headers[:-1] == [*forged, ("as-of", b"1"), *ours]
     assert outcome.dead[0].headers[-1][0] == "errors"
 
 
@@ -234,7 +234,7 @@ def test_a_part_too_large_for_a_topic_stays_where_the_headers_say(run: Run) -> N
         (b"P1", None), (None, b"{"), (b"P1", b"{"),
     ]  # fmt: skip
     assert [name for name, _ in letters[2].headers] == [
-        "source-topic", "source-partition", "source-offset", "errors",
+        "as-of", "source-topic", "source-partition", "source-offset", "errors",
     ]  # fmt: skip
     assert rules(letters[0]) == [Rule.MESSAGE_MUST_FIT]
 

@@ -145,7 +145,9 @@ def test_records_that_are_huge_once_unpacked_are_dead_letters_and_the_partition_
     book(system, purchases("AFTER", 1))
     letters = [m.headers() for m in messages(system.bootstrap, DEAD_LETTER, PARTITION)][-3:]
     names = {name for headers in letters for name, _ in headers}
-    assert names == {"name", "source-topic", "source-partition", "source-offset", "errors"}
+    assert names == {
+        "name", "as-of", "source-topic", "source-partition", "source-offset", "errors",
+    }  # fmt: skip
     answer = httpx.get(
         f"{system.urls[0]}/portfolios/{P}/transactions/AFTER0", timeout=10, trust_env=False
     )
