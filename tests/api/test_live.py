@@ -134,7 +134,8 @@ def test_a_connection_that_was_closed_under_the_question_is_no_error_of_ours(
         return await ask(client, method, url, **rest)
 
     monkeypatch.setattr(httpx.AsyncClient, "request", request)
-    assert two.api.get(POSITIONS).status_code == 200
+    two.second.answers[POSITIONS] = json_of('"again"')
+    assert two.api.get(POSITIONS).json() == "again"
 
 
 def test_the_worker_with_news_is_believed_over_the_one_without(two: Two) -> None:
