@@ -96,8 +96,8 @@ class Sight:
         for message in log.read(self.bootstrap, COMPLETED.name):
             row = json.loads(message.value())
             key = row["portfolio_id"], row["transaction_id"]
-            if key not in newest or row["as_of"] > newest[key]["as_of"]:
-                newest[key] = row
+            assert key not in newest or row["as_of"] > newest[key]["as_of"], f"{key}: twice"
+            newest[key] = row
         return list(newest.values())
 
     def published_positions(self) -> list[Row]:

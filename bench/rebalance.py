@@ -1,0 +1,180 @@
+"""How long partitions stand still when a worker comes, goes, crashes, or crashes and comes back.
+
+    python -m bench.rebalance
+
+Transactions flow evenly into every partition. Of each partition the longest time between two
+batches of results is taken, from the moment of the change until all is served again: what its
+users wait for. Beside it the limits that are aimed at.
+"""
+
+import json
+import shutil
+import statistics
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+
+import click
+
+from bench.load import PARTITIONS
+from bench.machine import describe
+from bench.stage import Stage
+from cli.printing import console, json_option, table
+from tests.oracle.events import Message
+from tests.oracle.murmur2 import partition_of
+from tests.system.events import trade
+from tests.system.log import read, send
+from tests.system.system import Part, System
+from wire.topics import COMPLETED
+
+PER_SECOND = 160.0
+SERVED_SECONDS_MAX = 60.0
+REST_SECONDS = 3.0
+SESSION_SECONDS = 10.0
+LIMITS = {
+    "a worker joins": None,
+    "a worker leaves": 3.0,
+    "a worker crashes": SESSION_SECONDS + 5,
+    "a worker crashes and is started again": None,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Standstill:
+    """Of one kind of change, in seconds: the longest of any partition, by run."""
+
+    change: str
+    seconds: list[float]
+    limit_seconds: float | None
+
+
+class Flow:
+    """One transaction after the other into each partition in turn, until it ends."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._ended = threading.Event()
+        self._thread = threading.Thread(
+            target=send, args=(bootstrap, self._messages(), PER_SECOND), daemon=True
+        )
+        self._thread.start()
+
+    def _messages(self) -> Iterator[Message]:
+        portfolios = [
+            next(f"P{n}" for n in range(1000) if partition_of(f"P{n}", PARTITIONS) == partition)
+            for partition in range(PARTITIONS)
+        ]
+        number = 0
+        while not self._ended.is_set():
+            portfolio = portfolios[number % PARTITIONS]
+            yield trade(portfolio, f"T{number}", "BUY", "2024-01-01", "1", "1", f"S{number % 50}")
+            number += 1
+
+    def end(self) -> None:
+        self._ended.set()
+        self._thread.join()
+
+
+def longest_standstill(bootstrap: str, since: float, until: float) -> float:
+    """Seconds, over all partitions, by the times at which results were written."""
+    times: dict[int, list[float]] = {partition: [since] for partition in range(PARTITIONS)}
+    for message in read(bootstrap, COMPLETED.name):
+        at = message.timestamp()[1] / 1000
+        if since <= at <= until:
+            times[message.partition()].append(at)
+    return max(
+        later - earlier
+        for of_one in times.values()
+        for earlier, later in zip(of_one, [*of_one[1:], until], strict=True)
+    )
+
+
+@contextmanager
+def two_workers(stage: Stage) -> Iterator[System]:
+    stage.begin_anew()
+    folder = stage.folder / "rebalance"
+    folder.mkdir()
+    system = System(stage.connections, stage.connections.database_url, folder)
+    try:
+        system.worker().start()
+        system.wait_until(system.is_serving, SERVED_SECONDS_MAX, "all is served")
+        yield system
+    finally:
+        system.stop()
+        shutil.rmtree(folder)
+
+
+def measure(system: System, change: Callable[[], None], workers: int) -> float:
+    """The longest standstill while this many workers come to serve all partitions."""
+    since = time.time()
+    change()
+    system.wait_until(lambda: serving(system) == workers, SERVED_SECONDS_MAX, "all is served")
+    time.sleep(REST_SECONDS)
+    return longest_standstill(system.bootstrap, since, time.time() - 1)
+
+
+def serving(system: System) -> int:
+    """How many workers serve something, where all partitions are served; else 0."""
+    served = []
+    for url in system.urls:
+        system.urls, kept = [url], system.urls
+        found = system.statuses()
+        system.urls = kept
+        served.append(len(found[0]["partitions"]) if found else 0)
+    return sum(map(bool, served)) if sum(served) == PARTITIONS else 0
+
+
+def run_once(stage: Stage) -> dict[str, float]:
+    with two_workers(stage) as system:
+        flow = Flow(system.bootstrap)
+        time.sleep(REST_SECONDS)
+        second: Part = system.worker()
+        found = {
+            "a worker joins": measure(system, second.start, 2),
+            "a worker leaves": measure(system, second.stop, 1),
+        }
+        measure(system, second.start, 2)
+
+        def crash_and_start() -> None:
+            second.kill()
+            second.start()
+
+        found["a worker crashes and is started again"] = measure(system, crash_and_start, 2)
+        found["a worker crashes"] = measure(system, second.kill, 1)
+        flow.end()
+    return found
+
+
+@click.command()
+@click.option("--runs", default=3, show_default=True, type=click.IntRange(1))
+@json_option
+def main(runs: int, as_json: bool) -> None:
+    """Two workers on real servers, each change once a run."""
+    machine = describe()
+    with Stage() as stage:
+        results = []
+        for number in range(1, runs + 1):
+            click.echo(f"run {number} of {runs} ...", err=True)
+            results.append(run_once(stage))
+    found = [
+        Standstill(change, [round(result[change], 2) for result in results], limit)
+        for change, limit in LIMITS.items()
+    ]
+    if as_json:
+        click.echo(json.dumps({"standstills": [asdict(one) for one in found], "machine": machine}))
+        return
+    for name, value in machine.items():
+        console().print(f"{name}: {value}")
+    columns = ["change", "median s", "longest s", "aimed at, s"]
+    rows = [
+        [one.change, statistics.median(one.seconds), max(one.seconds), one.limit_seconds]
+        for one in found
+    ]
+    console().print(
+        table("Seconds without progress in the partition that waits longest", columns, rows)
+    )
+
+
+if __name__ == "__main__":
+    main()
