@@ -22,8 +22,12 @@ class ApiSettings:
 
     @property
     def needs_keys(self) -> bool:
-        """No setting opens an API that others than this machine can reach."""
-        return self.api_keys == REQUIRED or not is_loopback(self.host)
+        return needs_keys(self.host, self.api_keys)
+
+
+def needs_keys(host: str, api_keys: str) -> bool:
+    """No setting opens an API that others than this machine can reach."""
+    return api_keys == REQUIRED or not is_loopback(host)
 
 
 def is_loopback(host: str) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -9,7 +10,8 @@ import psycopg2
 from psycopg2.errors import UndefinedTable
 from psycopg2.extras import RealDictCursor
 
-from api.keys import KEY_ID, Scope, new_key, read_key
+from api.keys import KEY_ID, Key, Scope, new_key, read_key
+from api.settings import needs_keys
 from cli.failures import told_plainly
 from cli.printing import console, json_option, messages, print_json, table
 from cli.servers import ServerError, database_url
@@ -69,14 +71,9 @@ def add(
         _demand(id_text(portfolio_id), "--portfolio")
     if portfolios and Scope.ADMIN in scopes:
         raise click.UsageError("an admin key is for everything: leave --portfolio or admin out")
-    made = new_key()
-    given = sorted(set(scopes)), sorted(set(portfolios)) or None
-    with _database(settings) as database:
-        database.execute(_ADD, (made.key_id, name, made.secret_sha256, *given, days))
-        row = database.fetchone()
-    assert row is not None
+    made, row = add_key(settings, name, scopes, portfolios, days)
     if as_json:
-        print_json({**_shown(row), "key": made.text})
+        print_json({**row, "key": made.text})
         return
     click.echo(made.text)
     messages().print(
@@ -111,15 +108,51 @@ def revoke(settings: Settings, key_id: str, as_json: bool) -> None:
     if not KEY_ID.fullmatch(known):
         # It may be most of a key.
         raise click.UsageError("KEY_ID must be as `portfolio keys list` shows it")
-    with _database(settings) as database:
-        database.execute(_REVOKE, (known,))
-        row = database.fetchone()
+    row = revoke_key(settings, known)
     if row is None:
         raise click.ClickException(f"there is no key {known}: see `portfolio keys list`")
     if as_json:
-        print_json(_shown(row))
+        print_json(row)
     else:
         console().print(f"{known} ({row['name']}) is revoked; the API stops taking it within 30 s")
+
+
+def add_key(
+    settings: Settings,
+    name: str,
+    scopes: Sequence[str],
+    portfolios: Sequence[str] = (),
+    days: int | None = None,
+) -> tuple[Key, dict[str, Any]]:
+    """A new key, and what is shown of it."""
+    made = new_key()
+    given = sorted(set(scopes)), sorted(set(portfolios)) or None
+    with _database(settings) as database:
+        database.execute(_ADD, (made.key_id, name, made.secret_sha256, *given, days))
+        row = database.fetchone()
+    assert row is not None
+    return made, _shown(row)
+
+
+def revoke_key(settings: Settings, key_id: str) -> dict[str, Any] | None:
+    """What is shown of it; None: there is none."""
+    with _database(settings) as database:
+        database.execute(_REVOKE, (key_id,))
+        row = database.fetchone()
+    return None if row is None else _shown(row)
+
+
+@contextmanager
+def lent(settings: Settings) -> Iterator[Settings]:
+    """Settings with a key to read with, of this block alone, where one is needed and none is set."""
+    if settings.api_key is not None or not needs_keys(settings.api_host, settings.api_keys):
+        yield settings
+        return
+    made, _ = add_key(settings, "portfolio run", [Scope.READ.value], days=1)
+    try:
+        yield replace(settings, api_key=made.text)
+    finally:
+        revoke_key(settings, made.key_id)
 
 
 @contextmanager

@@ -7,7 +7,8 @@ from typing import Any
 import psycopg2
 import pytest
 
-from api.keys import read_key
+from api.keys import new_key, read_key
+from cli import keys
 from migrations.upgrade import upgrade
 from tests.cli.portfolio import Portfolio
 from tests.system.system import free_port
@@ -130,3 +131,34 @@ def test_a_database_that_is_away_is_said_without_its_password(portfolio: Portfol
     said = Portfolio(portfolio.environment | {"DATABASE_URL": url})("keys", "list", code=1).stderr
     assert said.startswith("Error: PostgreSQL: ")
     assert "secret" not in said
+
+
+# -- a key for the time of a command
+
+
+def test_a_command_is_lent_a_key_to_read_with_where_one_is_needed(portfolio: Portfolio) -> None:
+    beyond = Portfolio(portfolio.environment | {"API_HOST": "0.0.0.0"}).settings
+    with keys.lent(beyond) as settings:
+        [row] = portfolio.json("keys", "list")["keys"]
+        key = read_key(settings.api_key or "")
+        assert key is not None
+        assert (row["key_id"], row["scopes"], row["revoked_at"]) == (key.key_id, ["read"], None)
+    [row] = portfolio.json("keys", "list")["keys"]
+    assert row["revoked_at"]
+
+
+def test_a_lent_key_ends_with_a_command_that_fails(portfolio: Portfolio) -> None:
+    beyond = Portfolio(portfolio.environment | {"API_KEYS": "required"}).settings
+    with pytest.raises(ZeroDivisionError), keys.lent(beyond):
+        raise ZeroDivisionError
+    [row] = portfolio.json("keys", "list")["keys"]
+    assert row["revoked_at"]
+
+
+def test_none_is_lent_where_none_is_needed_or_one_is_set(portfolio: Portfolio) -> None:
+    own = {"API_HOST": "0.0.0.0", "API_KEY": new_key().text}
+    for told in ({}, own):
+        given = Portfolio(portfolio.environment | told).settings
+        with keys.lent(given) as settings:
+            assert settings is given
+    assert rows(portfolio) == []
