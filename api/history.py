@@ -29,8 +29,8 @@ from sqlalchemy import (
 )
 
 from api import cursor, database, documents, openapi
-from api.door import Allowed
-from api.keys import EVERYTHING, Access, Scope
+from api.gate import Allowed
+from api.keys import Access, Scope
 from api.parameters import DatedPage, HoldingPage, Page, PortfolioId, TransactionPage
 from calculator import plain
 from migrations.schema import dead_letters, lot_disposals, portfolios, transactions
@@ -205,8 +205,8 @@ class History:
         self,
         listing: Listing,
         page: Page,
+        access: Access,
         portfolio_id: str | None = None,
-        access: Access = EVERYTHING,
     ) -> bytes:
         """{"items", "next"} as JSON; a problem 503 while the database is away.
 
@@ -296,7 +296,7 @@ def routes(history: History) -> APIRouter:
         responses=openapi.answers(documents.PortfolioList, 422, 503),
     )
     async def list_portfolios(access: Allowed, asked: Annotated[Page, Query()]) -> Response:
-        return _json(await history.page(PORTFOLIOS, asked, access=access))
+        return _json(await history.page(PORTFOLIOS, asked, access))
 
     @router.get(
         "/portfolios/{portfolio_id}/transactions",
@@ -306,7 +306,7 @@ def routes(history: History) -> APIRouter:
     async def list_transactions(
         access: Allowed, portfolio_id: PortfolioId, asked: Annotated[TransactionPage, Query()]
     ) -> Response:
-        return _json(await history.page(TRANSACTIONS, asked, portfolio_id, access))
+        return _json(await history.page(TRANSACTIONS, asked, access, portfolio_id))
 
     @router.get(
         "/portfolios/{portfolio_id}/disposals",
@@ -316,7 +316,7 @@ def routes(history: History) -> APIRouter:
     async def list_disposals(
         access: Allowed, portfolio_id: PortfolioId, asked: Annotated[HoldingPage, Query()]
     ) -> Response:
-        return _json(await history.page(DISPOSALS, asked, portfolio_id, access))
+        return _json(await history.page(DISPOSALS, asked, access, portfolio_id))
 
     @router.get(
         "/dead-letters",
@@ -330,7 +330,7 @@ def routes(history: History) -> APIRouter:
         responses=openapi.answers(documents.DeadLetterList, 422, 503),
     )
     async def list_dead_letters(access: Allowed, asked: Annotated[DatedPage, Query()]) -> Response:
-        return _json(await history.page(DEAD_LETTERS, asked, access=access))
+        return _json(await history.page(DEAD_LETTERS, asked, access))
 
     return router
 

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from api import documents, examples, openapi, outcomes
 from api.body import LIST_BYTES_MAX, list_elements, read_body
-from api.door import Allowed
+from api.gate import Allowed
 from api.keys import Access, Scope
 from api.live import Workers
 from api.outcomes import Outcome, Posted

@@ -18,7 +18,7 @@ import msgspec
 from fastapi import APIRouter, Response
 
 from api import documents, openapi, problems
-from api.door import Allowed
+from api.gate import Allowed
 from api.keys import Access
 from api.parameters import PortfolioId, SecurityId, TransactionId
 from api.problems import unavailable

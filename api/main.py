@@ -9,7 +9,7 @@ from fastapi import Depends, FastAPI
 from prometheus_client import CollectorRegistry
 
 from api import health, history, ingest, live, openapi, problems
-from api.door import Door
+from api.gate import Gate
 from api.heads import Heads
 from api.health import Health
 from api.history import History
@@ -54,7 +54,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
         description=DESCRIPTION,
         version=version("portfolio-lots"),
         lifespan=lifespan,
-        dependencies=[Depends(Door(settings, keyring))],
+        dependencies=[Depends(Gate(settings, keyring))],
         redoc_url=None,
         redirect_slashes=False,
     )

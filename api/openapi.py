@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from api import documents, door, problems
+from api import documents, gate, problems
 from api.documents import Document
 
 REFERENCE = "#/components/schemas/{model}"
@@ -74,7 +74,7 @@ def body(model: type[Document], examples: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _guard(operation: dict[str, Any], *, needs_keys: bool) -> None:
-    """What the door may say; an empty alternative says that it comes in without a key as well."""
+    """What the gate may say; an empty alternative says that it comes in without a key as well."""
     alternatives: list[dict[str, list[str]]] = [{name: []} for name in SECURITY_SCHEMES]
     operation["security"] = alternatives if needs_keys else [{}, *alternatives]
     for status in (401, 403, 429, 503):
@@ -86,7 +86,7 @@ def _reference(model: type[Document]) -> dict[str, str]:
 
 
 def install(app: FastAPI, *, needs_keys: bool) -> None:
-    """Add the shapes, and what the door asks for, to the app's OpenAPI document."""
+    """Add the shapes, and what the gate asks for, to the app's OpenAPI document."""
     modes: list[tuple[type[BaseModel], JsonSchemaMode]] = [
         *((model, "serialization") for model in SHOWN),
         *((model, "validation") for model in GIVEN),
@@ -101,7 +101,7 @@ def install(app: FastAPI, *, needs_keys: bool) -> None:
         components["securitySchemes"] = SECURITY_SCHEMES
         for path, operations in document["paths"].items():
             for operation in operations.values():
-                if path not in door.OPEN:
+                if path not in gate.OPEN:
                     _guard(operation, needs_keys=needs_keys)
         return document
 

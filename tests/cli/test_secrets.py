@@ -51,13 +51,15 @@ def worker(secret: str | None) -> Iterator[str]:
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.1.2.3", "worker.example.org"])
 def test_a_worker_that_others_reach_does_not_start_without_a_secret(
-    tmp_path: Path, host: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str
 ) -> None:
+    started: list[WorkerSettings] = []
+    monkeypatch.setattr("streams.worker.run", started.append)
     portfolio = Portfolio({"DATA_DIR": str(tmp_path), "KAFKA_BOOTSTRAP": "127.0.0.1:1"})
     said = portfolio("worker", "--http-host", host, code=2).stderr.replace("\n", " ")
     assert "CLUSTER_SECRET must be set" in said
     assert host in said
-    assert list(tmp_path.iterdir()) == []
+    assert started == []
 
 
 @pytest.mark.parametrize(

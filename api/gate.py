@@ -25,7 +25,7 @@ SCRAPED = "/metrics"
 TAKES = {"ingest": Scope.WRITE, "live tables": Scope.READ, "history": Scope.READ}
 
 
-class Door:
+class Gate:
     """A dependency of the whole application: lets a request in, or ends it with a problem."""
 
     def __init__(self, settings: ApiSettings, keyring: Keyring) -> None:

@@ -1,4 +1,4 @@
-"""Keys at the door: where they are asked for, how they come, and what a limited one sees."""
+"""Keys at the gate: where they are asked for, and how they come."""
 
 from collections.abc import Iterator
 from dataclasses import replace
