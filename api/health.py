@@ -13,6 +13,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 
 from api import openapi
 from api.history import PORTFOLIOS, History
+from api.keys import EVERYTHING
 from api.live import Workers
 from api.parameters import Page
 from api.problems import Problem
@@ -51,7 +52,7 @@ class Health:
 
     async def _database(self) -> str:
         try:
-            await self._history.page(PORTFOLIOS, Page(limit=1, cursor=None))
+            await self._history.page(PORTFOLIOS, Page(limit=1, cursor=None), EVERYTHING)
         except Problem as problem:
             return problem.detail
         return OK

@@ -15,35 +15,31 @@ from decimal import Decimal
 from typing import Annotated, Any
 
 import msgspec
-import psycopg2
 from fastapi import APIRouter, Query, Response
-from psycopg2.errors import UndefinedTable
 from sqlalchemy import (
     ColumnElement,
     Connection,
     FromClause,
     RowMapping,
     Select,
-    create_engine,
     func,
     or_,
     select,
     tuple_,
 )
-from sqlalchemy.exc import InterfaceError, OperationalError, ProgrammingError
 
-from api import cursor, documents, openapi
+from api import cursor, database, documents, openapi
+from api.gate import Allowed
+from api.keys import Access, Scope
 from api.parameters import DatedPage, HoldingPage, Page, PortfolioId, TransactionPage
-from api.problems import unavailable
 from calculator import plain
 from migrations.schema import dead_letters, lot_disposals, portfolios, transactions
+from wire.fields import ID, ID_LENGTH_MAX
 from wire.objects import MESSAGE_BYTES_MAX
 from wire.results import instant
 
 CONNECTIONS_MAX = 4
-CONNECT_SECONDS_MAX = 3
 STATEMENT_SECONDS_MAX = 10
-ANSWER_SECONDS_MAX = 15.0
 # A page ends early behind the item that fills it. Rows are fetched a few at a time, so that this
 # bounds the memory too.
 PAGE_BYTES_MAX = 4 * 1024 * 1024
@@ -72,11 +68,15 @@ class Listing:
     key_type: type[tuple[Any, ...]]
     has_undated: bool = False
     filters: Mapping[str, Callable[[Any], Condition]]
+    seen_by: Callable[[Access], Iterator[Condition]]
 
-    def parts(self, asked: Filters, after: tuple[Any, ...] | None) -> Iterator[Select[Any]]:
+    def parts(
+        self, asked: Filters, after: tuple[Any, ...] | None, access: Access
+    ) -> Iterator[Select[Any]]:
         """The statements whose rows, one after the other, are the list behind `after`."""
         every = select(*self.columns).select_from(self.source)
         every = every.where(*(self.filters[name](value) for name, value in asked.items()))
+        every = every.where(*self.seen_by(access))
         ids = tuple_(*self.ids)
         if self.newest is None:
             yield (every if after is None else every.where(ids > after)).order_by(*self.ids)
@@ -105,6 +105,25 @@ def _shown(columns: Iterable[ColumnElement[Any]]) -> Iterator[ColumnElement[Any]
             yield column
 
 
+def _of_portfolios(portfolio_id: ColumnElement[Any]) -> Callable[[Access], Iterator[Condition]]:
+    def seen_by(access: Access) -> Iterator[Condition]:
+        if access.portfolios is not None:
+            yield portfolio_id.in_(sorted(access.portfolios))
+
+    return seen_by
+
+
+def _letters_seen_by(access: Access) -> Iterator[Condition]:
+    """A dead letter is of the portfolio that the key of its record names; what names none may be
+    anything, and is not for everybody."""
+    key = dead_letters.c.key
+    if access.portfolios is not None:
+        yield key.in_([portfolio_id.encode() for portfolio_id in sorted(access.portfolios)])
+    elif not access.has(Scope.ADMIN):
+        yield func.octet_length(key) <= ID_LENGTH_MAX
+        yield func.encode(key, "escape").op("~")(f"^(?:{ID})$")
+
+
 PORTFOLIOS = Listing(
     name="portfolios",
     columns=tuple(portfolios.c),
@@ -114,6 +133,7 @@ PORTFOLIOS = Listing(
     key=("portfolio_id",),
     key_type=tuple[_Text],
     filters={},
+    seen_by=_of_portfolios(portfolios.c.portfolio_id),
 )
 TRANSACTIONS = Listing(
     name="transactions",
@@ -131,6 +151,7 @@ TRANSACTIONS = Listing(
         "from_": transactions.c.transaction_date.__ge__,
         "to": transactions.c.transaction_date.__lt__,
     },
+    seen_by=_of_portfolios(transactions.c.portfolio_id),
 )
 # Through their transactions, whose index has the order; see the schema.
 DISPOSALS = Listing(
@@ -151,6 +172,7 @@ DISPOSALS = Listing(
         "from_": transactions.c.transaction_date.__ge__,
         "to": transactions.c.transaction_date.__lt__,
     },
+    seen_by=_of_portfolios(transactions.c.portfolio_id),
 )
 DEAD_LETTERS = Listing(
     name="dead letters",
@@ -164,6 +186,7 @@ DEAD_LETTERS = Listing(
         "from_": dead_letters.c.received_at.__ge__,
         "to": dead_letters.c.received_at.__lt__,
     },
+    seen_by=_letters_seen_by,
 )
 
 
@@ -171,32 +194,24 @@ class History:
     """A few connections to PostgreSQL, each used by one thread at a time."""
 
     def __init__(self, database_url: str) -> None:
-        # libpq reads the URL itself, as in the migrations.
-        self._engine = create_engine(
-            "postgresql+psycopg2://",
-            creator=lambda: psycopg2.connect(
-                database_url,
-                connect_timeout=CONNECT_SECONDS_MAX,
-                application_name="portfolio-api",
-                # A server that went without a word must not keep a thread for hours.
-                keepalives_idle=5,
-                keepalives_interval=2,
-                keepalives_count=3,
-                tcp_user_timeout=int(ANSWER_SECONDS_MAX * 1000),
-                options=f"-c statement_timeout={STATEMENT_SECONDS_MAX}s -c timezone=UTC"
-                " -c default_transaction_read_only=on",
-            ),
-            pool_size=CONNECTIONS_MAX,
-            pool_pre_ping=True,
-        )
+        self._engine = database.reader(database_url, CONNECTIONS_MAX, STATEMENT_SECONDS_MAX)
         self._threads = ThreadPoolExecutor(CONNECTIONS_MAX, thread_name_prefix="history")
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._engine.dispose()
 
-    async def page(self, listing: Listing, page: Page, portfolio_id: str | None = None) -> bytes:
-        """{"items", "next"} as JSON; a problem 503 while the database is away."""
+    async def page(
+        self,
+        listing: Listing,
+        page: Page,
+        access: Access,
+        portfolio_id: str | None = None,
+    ) -> bytes:
+        """{"items", "next"} as JSON; a problem 503 while the database is away.
+
+        What `access` may not see is no item: a list of another's is as empty as one of nothing.
+        """
         asked = page.filters() | ({"portfolio_id": portfolio_id} if portfolio_id else {})
         scope = f"{listing.name} {sorted(asked.items())}"
         after = None
@@ -204,24 +219,18 @@ class History:
             after = cursor.decode(scope, page.cursor, listing.key_type)
         loop = asyncio.get_running_loop()
         reading = loop.run_in_executor(
-            self._threads, self._read, listing, asked, scope, after, page.limit
+            self._threads,
+            self._read,
+            listing,
+            listing.parts(asked, after, access),
+            scope,
+            page.limit,
         )
-        try:
-            return await asyncio.wait_for(reading, ANSWER_SECONDS_MAX)
-        except (OperationalError, InterfaceError, TimeoutError):
-            raise unavailable("database-away", "PostgreSQL does not answer now.") from None
-        except ProgrammingError as error:
-            if isinstance(error.orig, UndefinedTable):
-                raise unavailable("database-empty", "The database is not migrated.") from None
-            raise
+        with database.answering():
+            return await asyncio.wait_for(reading, database.ANSWER_SECONDS_MAX)
 
     def _read(
-        self,
-        listing: Listing,
-        asked: Filters,
-        scope: str,
-        after: tuple[Any, ...] | None,
-        limit: int,
+        self, listing: Listing, parts: Iterator[Select[Any]], scope: str, limit: int
     ) -> bytes:
         items: list[bytes] = []
         size = 0
@@ -229,7 +238,7 @@ class History:
         following = None
         with self._engine.connect() as connection:
             connection.execution_options(stream_results=True, max_row_buffer=ROWS_AT_ONCE_MAX)
-            for row in self._rows(connection, listing.parts(asked, after), limit):
+            for row in self._rows(connection, parts, limit):
                 if len(items) == limit or size >= PAGE_BYTES_MAX:
                     following = cursor.encode(scope, key)
                     break
@@ -286,8 +295,8 @@ def routes(history: History) -> APIRouter:
         summary="The portfolio records in force",
         responses=openapi.answers(documents.PortfolioList, 422, 503),
     )
-    async def list_portfolios(asked: Annotated[Page, Query()]) -> Response:
-        return _json(await history.page(PORTFOLIOS, asked))
+    async def list_portfolios(access: Allowed, asked: Annotated[Page, Query()]) -> Response:
+        return _json(await history.page(PORTFOLIOS, asked, access))
 
     @router.get(
         "/portfolios/{portfolio_id}/transactions",
@@ -295,9 +304,9 @@ def routes(history: History) -> APIRouter:
         responses=openapi.answers(documents.TransactionList, 422, 503),
     )
     async def list_transactions(
-        portfolio_id: PortfolioId, asked: Annotated[TransactionPage, Query()]
+        access: Allowed, portfolio_id: PortfolioId, asked: Annotated[TransactionPage, Query()]
     ) -> Response:
-        return _json(await history.page(TRANSACTIONS, asked, portfolio_id))
+        return _json(await history.page(TRANSACTIONS, asked, access, portfolio_id))
 
     @router.get(
         "/portfolios/{portfolio_id}/disposals",
@@ -305,9 +314,9 @@ def routes(history: History) -> APIRouter:
         responses=openapi.answers(documents.DisposalList, 422, 503),
     )
     async def list_disposals(
-        portfolio_id: PortfolioId, asked: Annotated[HoldingPage, Query()]
+        access: Allowed, portfolio_id: PortfolioId, asked: Annotated[HoldingPage, Query()]
     ) -> Response:
-        return _json(await history.page(DISPOSALS, asked, portfolio_id))
+        return _json(await history.page(DISPOSALS, asked, access, portfolio_id))
 
     @router.get(
         "/dead-letters",
@@ -316,11 +325,12 @@ def routes(history: History) -> APIRouter:
         "UTF-8, else base64; `key_encoding` and `value_encoding` say which. Of one longer than "
         f"{SHOWN_BYTES_MAX} bytes, as no event may be, the beginning is shown; `key_bytes` and "
         "`value_bytes` are the length of the whole. A page may end before `limit` where its items "
-        "are large.",
+        "are large. A key that is not `admin` sees those whose key is the id of a portfolio it is "
+        "for.",
         responses=openapi.answers(documents.DeadLetterList, 422, 503),
     )
-    async def list_dead_letters(asked: Annotated[DatedPage, Query()]) -> Response:
-        return _json(await history.page(DEAD_LETTERS, asked))
+    async def list_dead_letters(access: Allowed, asked: Annotated[DatedPage, Query()]) -> Response:
+        return _json(await history.page(DEAD_LETTERS, asked, access))
 
     return router
 

@@ -1,7 +1,7 @@
 """Takes events in: checks them with the decoder of all doors, and hands their bytes to Kafka."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated, Generic, TypeVar
@@ -11,10 +11,12 @@ from fastapi import APIRouter, Query, Request, Response
 
 from api import documents, examples, openapi, outcomes
 from api.body import LIST_BYTES_MAX, list_elements, read_body
+from api.gate import Allowed
+from api.keys import Access, Scope
 from api.live import Workers
 from api.outcomes import Outcome, Posted
 from api.parameters import Waiting
-from api.problems import ERRORS_SHOWN_MAX, ProblemError, invalid, pointer
+from api.problems import ERRORS_SHOWN_MAX, ProblemError, forbidden, invalid, pointer
 from api.publish import RECORDS_PER_TURN, Publisher, Record
 from api.waits import Waits
 from calculator import Cancellation, Portfolio, Source, Transaction
@@ -84,6 +86,29 @@ async def read_events(body: bytes, door: Door[Event]) -> list[tuple[Event, bytes
     return events
 
 
+def demand_allowed(access: Access, at: Iterable[tuple[str, str]]) -> None:
+    """`at`: each portfolio_id with the pointer to it; a problem 403 if one is not of the key."""
+    errors = [
+        ProblemError(where, "portfolio_must_be_of_the_key", f"the key is not for {portfolio_id}")
+        for where, portfolio_id in at
+        if not access.sees(portfolio_id)
+    ]
+    if errors:
+        detail = "The key is not for every portfolio here; nothing was taken in."
+        raise forbidden(detail, errors[:ERRORS_SHOWN_MAX])
+
+
+def _in_list(door: Door[Event], events: list[tuple[Event, bytes]]) -> Iterator[tuple[str, str]]:
+    for index, (event, _) in enumerate(events):
+        yield pointer(door.name, index, "portfolio_id"), event.portfolio_id
+
+
+def _demand_results(access: Access, waiting: Waiting) -> None:
+    """Who sends what is known already is shown what the books have: that is reading."""
+    if waiting.wait and not access.has(Scope.READ):
+        raise forbidden("wait=applied shows results: this takes a key with the scope read as well.")
+
+
 class Entrance:
     """Publishes events, and waits for what comes out of them where that is asked for."""
 
@@ -109,9 +134,10 @@ class Entrance:
     async def _outcomes(self, posted: list[Posted], deadline: float) -> list[Outcome] | None:
         return await outcomes.wait(self._workers, self._waits, posted, deadline)
 
-    async def transaction(self, body: bytes, waiting: Waiting) -> Response:
+    async def transaction(self, access: Access, body: bytes, waiting: Waiting) -> Response:
         deadline = _deadline(waiting)
         event = read_event(body, TRANSACTIONS)
+        demand_allowed(access, [(pointer("portfolio_id"), event.portfolio_id)])
         [source] = await self.publish(TRANSACTIONS, [(event, body)])
         if waiting.wait:
             found = await self._outcomes([Posted(event, source)], deadline)
@@ -127,9 +153,10 @@ class Entrance:
         }
         return _json(HTTPStatus.ACCEPTED, accepted)
 
-    async def transactions(self, body: bytes, waiting: Waiting) -> Response:
+    async def transactions(self, access: Access, body: bytes, waiting: Waiting) -> Response:
         deadline = _deadline(waiting)
         events = await read_events(body, TRANSACTIONS)
+        demand_allowed(access, _in_list(TRANSACTIONS, events))
         sources = await self.publish(TRANSACTIONS, events)
         if waiting.wait:
             posted = [Posted(event, at) for (event, _), at in zip(events, sources, strict=True)]
@@ -138,9 +165,10 @@ class Entrance:
                 return _json(HTTPStatus.OK, {"outcomes": found})
         return _json(HTTPStatus.ACCEPTED, _accepted_list("accepted", sources))
 
-    async def portfolios(self, body: bytes, waiting: Waiting) -> Response:
+    async def portfolios(self, access: Access, body: bytes, waiting: Waiting) -> Response:
         deadline = _deadline(waiting)
         events = await read_events(body, PORTFOLIO_RECORDS)
+        demand_allowed(access, _in_list(PORTFOLIO_RECORDS, events))
         sources = await self.publish(PORTFOLIO_RECORDS, events)
         if waiting.wait and await outcomes.wait_applied(self._waits, sources, deadline):
             return _json(HTTPStatus.OK, _accepted_list("applied", sources))
@@ -176,8 +204,13 @@ def routes(entrance: Entrance) -> APIRouter:
         responses=openapi.taken_in(documents.Accepted, documents.Outcome),
         openapi_extra=openapi.body(documents.TransactionEvent, examples.ONE_TRANSACTION),
     )
-    async def post_transaction(request: Request, waiting: Annotated[Waiting, Query()]) -> Response:
-        return await entrance.transaction(await read_body(request, MESSAGE_BYTES_MAX), waiting)
+    async def post_transaction(
+        access: Allowed, request: Request, waiting: Annotated[Waiting, Query()]
+    ) -> Response:
+        _demand_results(access, waiting)
+        return await entrance.transaction(
+            access, await read_body(request, MESSAGE_BYTES_MAX), waiting
+        )
 
     @router.post(
         "/ingest/transactions",
@@ -186,8 +219,13 @@ def routes(entrance: Entrance) -> APIRouter:
         responses=openapi.taken_in(documents.AcceptedList, documents.Outcomes),
         openapi_extra=openapi.body(documents.TransactionEvents, examples.TRANSACTIONS),
     )
-    async def post_transactions(request: Request, waiting: Annotated[Waiting, Query()]) -> Response:
-        return await entrance.transactions(await read_body(request, LIST_BYTES_MAX), waiting)
+    async def post_transactions(
+        access: Allowed, request: Request, waiting: Annotated[Waiting, Query()]
+    ) -> Response:
+        _demand_results(access, waiting)
+        return await entrance.transactions(
+            access, await read_body(request, LIST_BYTES_MAX), waiting
+        )
 
     @router.post(
         "/ingest/portfolios",
@@ -198,7 +236,9 @@ def routes(entrance: Entrance) -> APIRouter:
         responses=openapi.taken_in(documents.AcceptedList, documents.AcceptedList),
         openapi_extra=openapi.body(documents.PortfolioEvents, examples.PORTFOLIOS),
     )
-    async def post_portfolios(request: Request, waiting: Annotated[Waiting, Query()]) -> Response:
-        return await entrance.portfolios(await read_body(request, LIST_BYTES_MAX), waiting)
+    async def post_portfolios(
+        access: Allowed, request: Request, waiting: Annotated[Waiting, Query()]
+    ) -> Response:
+        return await entrance.portfolios(access, await read_body(request, LIST_BYTES_MAX), waiting)
 
     return router

@@ -18,8 +18,11 @@ import msgspec
 from fastapi import APIRouter, Response
 
 from api import documents, openapi, problems
+from api.gate import Allowed
+from api.keys import Access
 from api.parameters import PortfolioId, SecurityId, TransactionId
 from api.problems import unavailable
+from wire import workers as said
 from wire.partitioner import partition_of
 
 CONNECT_SECONDS_MAX = 1.0
@@ -74,7 +77,9 @@ def path(*parts: str) -> str:
 class Workers:
     """The workers there are, and which of them owns each partition."""
 
-    def __init__(self, first_urls: tuple[str, ...], partitions: int) -> None:
+    def __init__(
+        self, first_urls: tuple[str, ...], partitions: int, cluster_secret: str | None
+    ) -> None:
         self.partitions = partitions
         self._first_urls = first_urls
         self._owners: dict[int, str] = {}
@@ -85,7 +90,7 @@ class Workers:
         self._silent: dict[str, float] = {}
         # Those who wait for the books take no connection from those who read them, and neither
         # can keep the map from being asked for.
-        self._readers, self._patient, self._map = _client(), _client(), _client()
+        self._readers, self._patient, self._map = (_client(cluster_secret) for _ in range(3))
 
     async def close(self) -> None:
         for client in (self._readers, self._patient, self._map):
@@ -209,11 +214,12 @@ class Workers:
         return [url for urls in found for url in urls]
 
 
-def _client() -> httpx.AsyncClient:
+def _client(cluster_secret: str | None) -> httpx.AsyncClient:
     timeout = httpx.Timeout(ANSWER_SECONDS_MAX, connect=CONNECT_SECONDS_MAX)
     limits = httpx.Limits(max_connections=CONNECTIONS_MAX, max_keepalive_connections=20)
     # No proxy from the environment: workers are neighbours.
-    return httpx.AsyncClient(timeout=timeout, limits=limits, trust_env=False)
+    secret = {} if cluster_secret is None else {said.SECRET_HEADER: cluster_secret}
+    return httpx.AsyncClient(timeout=timeout, limits=limits, headers=secret, trust_env=False)
 
 
 async def _addresses(url: str) -> list[str]:
@@ -245,45 +251,64 @@ def _is_from_elsewhere(answer: httpx.Response) -> bool:
         return True
 
 
+async def _answer(
+    workers: Workers, access: Access, unknown: str, portfolio_id: str, *parts: str
+) -> Response:
+    """The owner's; of what the key may not see, what a worker says of the unknown."""
+    if not access.sees(portfolio_id):
+        refusal = said.problem(404, said.NOT_FOUND, unknown)
+        return Response(refusal, 404, media_type=said.PROBLEM)
+    partition = partition_of(portfolio_id, workers.partitions)
+    answer = await workers.ask(partition, Question(path("portfolios", portfolio_id, *parts)))
+    kept = {name: answer.headers[name] for name in KEPT if name in answer.headers}
+    return Response(answer.content, answer.status_code, kept)
+
+
 def routes(workers: Workers) -> APIRouter:
     router = APIRouter(tags=["live tables"])
-
-    async def pass_on(portfolio_id: str, *parts: str) -> Response:
-        partition = partition_of(portfolio_id, workers.partitions)
-        answer = await workers.ask(partition, Question(path("portfolios", portfolio_id, *parts)))
-        kept = {name: answer.headers[name] for name in KEPT if name in answer.headers}
-        return Response(answer.content, answer.status_code, kept)
 
     @router.get(
         "/portfolios/{portfolio_id}/positions",
         summary="The positions of a portfolio",
         responses=openapi.answers(documents.Positions, 404, 422, 503),
     )
-    async def get_positions(portfolio_id: PortfolioId) -> Response:
-        return await pass_on(portfolio_id, "positions")
+    async def get_positions(access: Allowed, portfolio_id: PortfolioId) -> Response:
+        unknown = said.unknown_portfolio(portfolio_id)
+        return await _answer(workers, access, unknown, portfolio_id, "positions")
 
     @router.get(
         "/portfolios/{portfolio_id}/positions/{security_id}",
         summary="One position",
         responses=openapi.answers(documents.Position, 404, 422, 503),
     )
-    async def get_position(portfolio_id: PortfolioId, security_id: SecurityId) -> Response:
-        return await pass_on(portfolio_id, "positions", security_id)
+    async def get_position(
+        access: Allowed, portfolio_id: PortfolioId, security_id: SecurityId
+    ) -> Response:
+        unknown = said.unknown_holding(portfolio_id, security_id)
+        return await _answer(workers, access, unknown, portfolio_id, "positions", security_id)
 
     @router.get(
         "/portfolios/{portfolio_id}/positions/{security_id}/lots",
         summary="The open lots of a position, in the order in which they are relieved",
         responses=openapi.answers(documents.Lots, 404, 422, 503),
     )
-    async def get_lots(portfolio_id: PortfolioId, security_id: SecurityId) -> Response:
-        return await pass_on(portfolio_id, "positions", security_id, "lots")
+    async def get_lots(
+        access: Allowed, portfolio_id: PortfolioId, security_id: SecurityId
+    ) -> Response:
+        unknown = said.unknown_holding(portfolio_id, security_id)
+        parts = portfolio_id, "positions", security_id, "lots"
+        return await _answer(workers, access, unknown, *parts)
 
     @router.get(
         "/portfolios/{portfolio_id}/transactions/{transaction_id}",
         summary="What became of a transaction, with the lots it consumed",
         responses=openapi.answers(documents.Result, 404, 422, 503),
     )
-    async def get_transaction(portfolio_id: PortfolioId, transaction_id: TransactionId) -> Response:
-        return await pass_on(portfolio_id, "transactions", transaction_id)
+    async def get_transaction(
+        access: Allowed, portfolio_id: PortfolioId, transaction_id: TransactionId
+    ) -> Response:
+        unknown = said.unknown_transaction(transaction_id)
+        parts = portfolio_id, "transactions", transaction_id
+        return await _answer(workers, access, unknown, *parts)
 
     return router

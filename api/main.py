@@ -5,14 +5,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from prometheus_client import CollectorRegistry
 
 from api import health, history, ingest, live, openapi, problems
+from api.gate import Gate
 from api.heads import Heads
 from api.health import Health
 from api.history import History
 from api.ingest import Entrance
+from api.keyring import Keyring
 from api.live import Workers
 from api.measure import Measure
 from api.publish import Publisher
@@ -22,7 +24,9 @@ from api.waits import Waits
 DESCRIPTION = """\
 Tax lots from a stream of transactions. *Ingest* puts events into Kafka; *live tables* are answered
 by the worker that books the portfolio; *history* comes from PostgreSQL, moments later.
-Errors are `application/problem+json` (RFC 9457).
+Errors are `application/problem+json` (RFC 9457). Where the API listens beyond its own machine it asks
+for a key, `portfolio keys add` makes one: `read` for live tables and history, `write` for ingest,
+`admin` for both and the rest. A portfolio that a key is not for looks like one that is not there.
 """
 
 
@@ -30,9 +34,10 @@ def create_app(settings: ApiSettings) -> FastAPI:
     """The application. It starts while Kafka, PostgreSQL or the workers are away."""
     registry = CollectorRegistry()
     publisher = Publisher(settings.kafka_bootstrap, registry)
-    workers = Workers(settings.worker_urls, settings.partitions)
+    workers = Workers(settings.worker_urls, settings.partitions, settings.cluster_secret)
     waits = Waits(workers)
     past = History(settings.database_url)
+    keyring = Keyring(settings.database_url)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -42,12 +47,14 @@ def create_app(settings: ApiSettings) -> FastAPI:
         waits.close()
         await workers.close()
         past.close()
+        keyring.close()
 
     app = FastAPI(
         title="Portfolio lots",
         description=DESCRIPTION,
         version=version("portfolio-lots"),
         lifespan=lifespan,
+        dependencies=[Depends(Gate(settings, keyring))],
         redoc_url=None,
         redirect_slashes=False,
     )
@@ -58,5 +65,5 @@ def create_app(settings: ApiSettings) -> FastAPI:
     app.include_router(live.routes(workers))
     app.include_router(history.routes(past))
     app.include_router(health.routes(Health(publisher, past, workers), registry))
-    openapi.install(app)
+    openapi.install(app, needs_keys=settings.needs_keys)
     return app

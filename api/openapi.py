@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from api import documents, problems
+from api import documents, gate, problems
 from api.documents import Document
 
 REFERENCE = "#/components/schemas/{model}"
@@ -29,6 +29,11 @@ SHOWN = (
     documents.DeadLetterList,
 )
 GIVEN = (documents.TransactionEvent, documents.TransactionEvents, documents.PortfolioEvents)
+
+SECURITY_SCHEMES = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "A key of `portfolio keys add`."},
+    "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+}
 
 Responses = dict[int | str, dict[str, Any]]
 
@@ -68,12 +73,20 @@ def body(model: type[Document], examples: Mapping[str, Any]) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {"application/json": content}}}
 
 
+def _guard(operation: dict[str, Any], *, needs_keys: bool) -> None:
+    """What the gate may say; an empty alternative says that it comes in without a key as well."""
+    alternatives: list[dict[str, list[str]]] = [{name: []} for name in SECURITY_SCHEMES]
+    operation["security"] = alternatives if needs_keys else [{}, *alternatives]
+    for status in (401, 403, 429, 503):
+        operation["responses"].setdefault(str(status), _problem(status))
+
+
 def _reference(model: type[Document]) -> dict[str, str]:
     return {"$ref": REFERENCE.format(model=model.__name__)}
 
 
-def install(app: FastAPI) -> None:
-    """Add the shapes to the app's OpenAPI document."""
+def install(app: FastAPI, *, needs_keys: bool) -> None:
+    """Add the shapes, and what the gate asks for, to the app's OpenAPI document."""
     modes: list[tuple[type[BaseModel], JsonSchemaMode]] = [
         *((model, "serialization") for model in SHOWN),
         *((model, "validation") for model in GIVEN),
@@ -83,7 +96,13 @@ def install(app: FastAPI) -> None:
 
     def openapi() -> dict[str, Any]:
         document = generate()
-        document.setdefault("components", {}).setdefault("schemas", {}).update(schemas["$defs"])
+        components = document.setdefault("components", {})
+        components.setdefault("schemas", {}).update(schemas["$defs"])
+        components["securitySchemes"] = SECURITY_SCHEMES
+        for path, operations in document["paths"].items():
+            for operation in operations.values():
+                if path not in gate.OPEN:
+                    _guard(operation, needs_keys=needs_keys)
         return document
 
     app.openapi = openapi  # type: ignore[method-assign] # as FastAPI's documentation does it

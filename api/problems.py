@@ -73,6 +73,11 @@ def invalid(errors: Iterable[ProblemError], broken: int | None = None) -> Proble
     return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid", detail, shown)
 
 
+def forbidden(detail: str, errors: Iterable[ProblemError] = ()) -> Problem:
+    """403: the key is good, and not for this."""
+    return Problem(HTTPStatus.FORBIDDEN, "forbidden", detail, errors)
+
+
 def too_large(detail: str) -> Problem:
     return Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", detail)
 

@@ -19,7 +19,10 @@ class Api:
 
     def __init__(self, settings: Settings) -> None:
         self.url = addresses.addresses(settings).api
-        self._client = httpx.Client(timeout=ANSWER_SECONDS_MAX, trust_env=False)
+        key = settings.api_key
+        headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+        self._client = httpx.Client(timeout=ANSWER_SECONDS_MAX, headers=headers, trust_env=False)
+        self._has_key = key is not None
 
     def close(self) -> None:
         self._client.close()
@@ -33,6 +36,11 @@ class Api:
             raise click.ClickException(
                 f"the API at {self.url} does not answer: is `portfolio up` running? ({error})"
             ) from error
+        if answer.status_code == httpx.codes.UNAUTHORIZED:
+            why = "does not take the one of API_KEY" if self._has_key else "API_KEY has none"
+            raise click.ClickException(
+                f"the API at {self.url} asks for a key, and {why}: see `portfolio keys --help`"
+            )
         if answer.status_code != httpx.codes.OK:
             raise click.ClickException(_problem(answer))
         content: dict[str, Any] = answer.json()

@@ -48,10 +48,10 @@ def ask_all(settings: Settings) -> Workers:
     once, they stay: where nothing was left, the second answer of all is the true one.
     """
     urls = addresses.addresses(settings).workers
-    workers = ask_workers(urls)
+    workers = ask_workers(urls, settings.cluster_secret)
     if not sum(status.lag for status in workers.statuses):
         time.sleep(WORKERS_REMEMBER_SECONDS)
-        workers = ask_workers(urls)
+        workers = ask_workers(urls, settings.cluster_secret)
     return workers
 
 

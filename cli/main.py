@@ -19,6 +19,7 @@ COMMANDS = {
     "transactions": "cli.ask:transactions",
     "explain": "cli.explain:explain",
     "verify": "cli.verify.command:verify",
+    "keys": "cli.keys:keys",
     "servers": "cli.servers.command:servers",
     "migrate": "cli.migrate:migrate",
     "reset": "cli.reset:reset",

@@ -84,7 +84,10 @@ def _command(settings: Settings, found: Connections, name: str, arguments: list[
 
 
 def environment(settings: Settings, found: Connections) -> Mapping[str, str]:
-    """These settings as the variables that a process reads them from."""
+    """These settings as the variables that a process reads them from.
+
+    Here and nowhere else are secrets handed on: everybody may see the arguments of a process.
+    """
     return {
         "DATA_DIR": str(settings.data_dir),
         "KAFKA_BOOTSTRAP": found.kafka_bootstrap,
@@ -92,6 +95,9 @@ def environment(settings: Settings, found: Connections) -> Mapping[str, str]:
         "PARTITIONS": str(settings.partitions),
         "API_HOST": settings.api_host,
         "API_PORT": str(settings.api_port),
+        "API_KEYS": settings.api_keys,
+        "RATE_LIMIT": str(settings.rate_limit),
+        "CLUSTER_SECRET": settings.cluster_secret or "",
         "WORKER_URLS": ",".join(settings.worker_urls),
         "DEFAULT_COST_BASIS_METHOD": settings.default_cost_basis_method.value,
         "LOG_LEVEL": settings.log_level,

@@ -15,7 +15,7 @@ from cli.servers import Connections, ServerError, embedded, supervise
 from cli.servers.processes import start_bound
 from cli.settings import Settings
 from cli.up import prepare
-from migrations.upgrade import downgrade
+from migrations.upgrade import empty
 from streams import logs
 from wire.topics import ALL, APP_ID
 
@@ -30,7 +30,10 @@ GROUPS = (APP_ID, "portfolio-store")  # of the workers, and of the store
 @json_option
 @click.pass_obj
 def reset(settings: Settings, yes: bool, as_json: bool) -> None:
-    """Delete all events and everything made of them; refused while workers run."""
+    """Delete all events and everything made of them; refused while workers run.
+
+    API keys stay.
+    """
     if not yes:
         raise click.UsageError("this deletes every event and all that was made of them: say --yes")
     logs.configure("WARNING", settings.log_format)
@@ -39,7 +42,7 @@ def reset(settings: Settings, yes: bool, as_json: bool) -> None:
         with told_plainly():
             _wait_until_nobody_works(kafka)
             # First: what is left of a reset that broke off here, the topics fill again.
-            downgrade(found.database_url, "base")
+            empty(found.database_url)
             _delete_topics(kafka)
             groups.delete(kafka, GROUPS)
         for folder in (parts.workers_dir(settings), parts.store_dir(settings)):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from cli import addresses, story, up
+from cli import addresses, keys, story, up
 from cli.asking import Api
 from cli.ingest import ingest_file
 from cli.lag import wait_until_applied
@@ -37,7 +37,7 @@ def run(context: click.Context, exits: bool, as_json: bool) -> None:
     settings: Settings = context.obj
     with _system(settings) as supervisor:
         _ingest(settings)
-        with closing(Api(settings)) as api:
+        with keys.lent(settings) as with_key, closing(Api(with_key)) as api:
             told = story.tell(api)
         began = time.monotonic()
         report = verify.verified(settings, DIFFERENCES_SHOWN_MAX, APPLIED_SECONDS_MAX)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from api.settings import is_loopback
 from cli import addresses, parts
 from cli.servers import connections, kafka_bootstrap
 from cli.settings import Settings
@@ -32,6 +33,11 @@ from cli.settings import Settings
 @click.pass_obj
 def worker(settings: Settings, http_host: str, http_port: int, datadir: Path | None) -> None:
     """Keep the books of its share of the partitions, and answer about them."""
+    if settings.cluster_secret is None and not is_loopback(http_host):
+        raise click.UsageError(
+            f"CLUSTER_SECRET must be set: at {http_host} a worker without it would show the books "
+            "to everybody who reaches it. The same one for workers, API and commands."
+        )
     from streams import logs
     from streams import worker as process
     from streams.settings import WorkerSettings
@@ -45,6 +51,7 @@ def worker(settings: Settings, http_host: str, http_port: int, datadir: Path | N
             http_port=http_port,
             partitions=settings.partitions,
             default_method=settings.default_cost_basis_method,
+            cluster_secret=settings.cluster_secret,
         )
     )
 
@@ -100,6 +107,9 @@ def api(settings: Settings, port: int | None) -> None:
             worker_urls=settings.worker_urls or addresses.addresses(settings).workers,
             host=settings.api_host,
             port=settings.api_port,
+            api_keys=settings.api_keys,
+            rate_limit=settings.rate_limit,
+            cluster_secret=settings.cluster_secret,
         )
     )
     uvicorn.run(

@@ -3,16 +3,21 @@
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 
+from api.keys import read_key
 from calculator.relief import ReliefMethod
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 LOG_FORMATS = ("json", "text")
+API_KEYS = ("auto", "required")
+RATE_LIMIT_MAX = 1_000_000
+# What a header can carry, and too long to be tried out.
+_CLUSTER_SECRET = re.compile(r"[!-~]{16,256}", re.ASCII)
 _BOOTSTRAP = re.compile(r"[^\s,:/]+:\d{1,5}(,[^\s,:/]+:\d{1,5})*")
 
 
@@ -34,6 +39,11 @@ class Settings:
     partitions: int
     api_host: str
     api_port: int
+    api_keys: str
+    rate_limit: int  # requests a second of one key; 0: any number
+    # Neither may be seen in what prints the settings.
+    api_key: str | None = field(repr=False)  # that commands send to the API
+    cluster_secret: str | None = field(repr=False)
     worker_urls: tuple[str, ...]
     default_cost_basis_method: ReliefMethod
     log_level: str
@@ -51,9 +61,13 @@ class Settings:
             data_dir=Path(values.get("DATA_DIR", ".local")).expanduser().absolute(),
             kafka_bootstrap=_bootstrap(values),
             database_url=_url(values, "DATABASE_URL", ("postgresql", "postgres")),
-            partitions=_integer(values, "PARTITIONS", "8", 1024),
+            partitions=_integer(values, "PARTITIONS", "8", 1, 1024),
             api_host=values.get("API_HOST", "127.0.0.1"),
-            api_port=_integer(values, "API_PORT", "8000", 65535),
+            api_port=_integer(values, "API_PORT", "8000", 1, 65535),
+            api_keys=_one_of(values, "API_KEYS", "auto", API_KEYS),
+            rate_limit=_integer(values, "RATE_LIMIT", "0", 0, RATE_LIMIT_MAX),
+            api_key=_api_key(values),
+            cluster_secret=_cluster_secret(values),
             worker_urls=_worker_urls(values),
             default_cost_basis_method=ReliefMethod(
                 _one_of(values, "DEFAULT_COST_BASIS_METHOD", "FIFO", tuple(ReliefMethod))
@@ -63,10 +77,12 @@ class Settings:
         )
 
 
-def _integer(values: Mapping[str, str], name: str, default: str, largest: int) -> int:
+def _integer(
+    values: Mapping[str, str], name: str, default: str, smallest: int, largest: int
+) -> int:
     text = values.get(name, default)
-    if not re.fullmatch(r"[0-9]{1,9}", text, re.ASCII) or not 1 <= int(text) <= largest:
-        raise SettingError(name, f"a whole number from 1 to {largest}", text)
+    if not re.fullmatch(r"[0-9]{1,9}", text, re.ASCII) or not smallest <= int(text) <= largest:
+        raise SettingError(name, f"a whole number from {smallest} to {largest}", text)
     return int(text)
 
 
@@ -93,6 +109,22 @@ def _url(values: Mapping[str, str], name: str, schemes: tuple[str, ...]) -> str 
         # The address may carry a password: name the scheme alone.
         rule = f"an address that begins with {schemes[0]}:// and names a host"
         raise SettingError(name, rule, parts.scheme + "://...")
+    return text
+
+
+def _api_key(values: Mapping[str, str]) -> str | None:
+    text = values.get("API_KEY")
+    if text is not None and read_key(text) is None:
+        # Half a key is still a secret: it is not repeated.
+        raise SettingError("API_KEY", "a key as `portfolio keys add` shows it", "...")
+    return text
+
+
+def _cluster_secret(values: Mapping[str, str]) -> str | None:
+    text = values.get("CLUSTER_SECRET")
+    if text is not None and not _CLUSTER_SECRET.fullmatch(text):
+        rule = "16 to 256 letters, digits or signs of ASCII, without spaces"
+        raise SettingError("CLUSTER_SECRET", rule, "...")
     return text
 
 

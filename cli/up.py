@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from api.settings import needs_keys
 from cli import addresses, parts
 from cli.addresses import Addresses
 from cli.failures import told_plainly
@@ -122,6 +123,10 @@ def tell(settings: Settings, *, as_json: bool = False) -> None:
         return
     out = console()
     out.print(f"API         {doors.api}/docs")
+    if needs_keys(settings.api_host, settings.api_keys):
+        out.print(
+            "            asks for a key: `portfolio keys add NAME --scope read --scope write`"
+        )
     out.print(f"Kafka       {found.kafka_bootstrap}")
     out.print(f"PostgreSQL  {masked(found.database_url)}")
     out.print(f"workers     {'  '.join(doors.workers)}")

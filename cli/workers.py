@@ -2,12 +2,14 @@
 
 import socket
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 import msgspec
+
+from wire.workers import SECRET_HEADER
 
 T = TypeVar("T")
 ANSWER_SECONDS_MAX = 5.0
@@ -36,6 +38,8 @@ class Workers:
 
     statuses: list[WorkerStatus]
     owners: dict[int, str]  # partition -> url of the worker that serves it
+    refusing: list[str] = field(default_factory=list)  # urls of those that want another secret
+    headers: dict[str, str] = field(default_factory=dict, repr=False)  # of questions to them
 
     def unserved(self, partitions: int) -> list[int]:
         return [partition for partition in range(partitions) if partition not in self.owners]
@@ -44,9 +48,11 @@ class Workers:
         return {name: sum(s.inputs[name] for s in self.statuses) for name in COUNTS}
 
 
-def ask_workers(first_urls: Iterable[str]) -> Workers:
+def ask_workers(first_urls: Iterable[str], cluster_secret: str | None) -> Workers:
     """Ask those given and those they know of; who does not answer is left out."""
-    with httpx.Client(timeout=ANSWER_SECONDS_MAX, trust_env=False) as client:
+    headers = {} if cluster_secret is None else {SECRET_HEADER: cluster_secret}
+    refusing: list[str] = []
+    with httpx.Client(timeout=ANSWER_SECONDS_MAX, headers=headers, trust_env=False) as client:
         waiting = [address for url in first_urls for address in _addresses(url)]
         seen: set[str] = set()
         found: dict[str, WorkerStatus] = {}
@@ -58,13 +64,22 @@ def ask_workers(first_urls: Iterable[str]) -> Workers:
             try:
                 status = _read(client, url, "/status", WorkerStatus)
                 owners = _read(client, url, "/owners", _Owners)
-            except (httpx.HTTPError, msgspec.MsgspecError):
+            except (httpx.HTTPError, msgspec.MsgspecError) as error:
+                if _is_refusal(error):
+                    refusing.append(url)
                 continue
             # By its own name: one worker may be known under several.
             found[status.url] = status
             waiting += owners.owners.values()
     statuses = sorted(found.values(), key=lambda status: status.url)
-    return Workers(statuses, {p: status.url for status in statuses for p in status.partitions})
+    owned = {p: status.url for status in statuses for p in status.partitions}
+    return Workers(statuses, owned, refusing, headers)
+
+
+def _is_refusal(error: Exception) -> bool:
+    if not isinstance(error, httpx.HTTPStatusError):
+        return False
+    return error.response.status_code == httpx.codes.UNAUTHORIZED
 
 
 def _read(client: httpx.Client, url: str, path: str, what: type[T]) -> T:

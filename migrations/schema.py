@@ -1,7 +1,7 @@
 """What the database looks like today; `versions/` is how it got there.
 
-All of it is derived from the results topics: the store may fill an empty database again at any
-time. There are few secondary indexes and no foreign keys or checks, because every row pays for
+All of it but `api_keys` is derived from the results topics: the store may fill an empty database
+again at any time. There are few secondary indexes and no foreign keys or checks, because every row pays for
 them and the topics were checked before they were written.
 """
 
@@ -19,7 +19,7 @@ from sqlalchemy import (
     Text,
     func,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 metadata = MetaData()
 
@@ -166,6 +166,22 @@ store_progress = Table(
     Column("next_offset", BigInteger, nullable=False),
     Column("updated_at", INSTANT, nullable=False, server_default=func.now()),
 )
+
+# What the topics cannot bring back. The secret of a key is only here as its hash; `portfolios`
+# null: all of them; `expires_at` null: never. A revoked key stays, so that lists can tell of it.
+api_keys = Table(
+    "api_keys",
+    metadata,
+    _id("key_id"),
+    Column("name", Text, nullable=False),
+    Column("secret_sha256", LargeBinary, nullable=False),
+    Column("scopes", ARRAY(Text), nullable=False),
+    Column("portfolios", ARRAY(Text)),
+    Column("created_at", INSTANT, nullable=False, server_default=func.now()),
+    Column("expires_at", INSTANT),
+    Column("revoked_at", INSTANT),
+)
+DERIVED = tuple(table for table in metadata.sorted_tables if table is not api_keys)
 
 # The open lots of every holding: what its BOOKED increases brought less what was taken from them.
 # An AVCO holding has one lot, its pool: what moved since the holding was last empty. Inner joins

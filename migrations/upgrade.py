@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from migrations.errors import UnknownRevision
+from migrations.schema import DERIVED
 
 CONNECT_SECONDS_MAX = 10
 # Any number will do, as long as nobody else locks the same one in this database.
@@ -71,6 +72,13 @@ def downgrade(database_url: str, revision: str) -> None:
     """Takes the database back to `revision`; "base" leaves it without any of our tables."""
     with _transaction(database_url) as connection:
         command.downgrade(_locked(connection), revision)
+
+
+def empty(database_url: str) -> None:
+    """Brings the database up to date, without a row of what the topics fill."""
+    with _transaction(database_url) as connection:
+        command.upgrade(_locked(connection), "head")
+        connection.execute(text("TRUNCATE " + ", ".join(table.name for table in DERIVED)))
 
 
 def current(database_url: str) -> str | None:

@@ -1,6 +1,5 @@
 """What the live tables say, as JSON, each answer from one snapshot of a partition."""
 
-import json
 from collections.abc import Iterable, Iterator
 
 import msgspec
@@ -10,6 +9,7 @@ from calculator import Holding
 from streams import state
 from streams.journal import read_pages
 from streams.tables import Snapshot, read_prefix
+from wire import workers
 from wire.results import encode_lot, encode_position
 
 RESULTS_BYTES_MAX = 4 * 1024 * 1024  # an answer is full behind the result that reaches it
@@ -32,21 +32,15 @@ class Refusal(Exception):
         self.detail = detail
 
     def response(self) -> Response:
-        body = {
-            "type": f"urn:portfolio:problem:{self.problem}",
-            "title": self.problem.replace("-", " "),
-            "status": self.status,
-            "detail": self.detail,
-            "errors": [],
-        }
+        body = workers.problem(self.status, self.problem, self.detail)
         headers = {"Retry-After": "1"} if self.status == 503 else {}
-        return Response(json.dumps(body), self.status, headers, "application/problem+json")
+        return Response(body, self.status, headers, workers.PROBLEM)
 
 
 def positions(snapshot: Snapshot, partition: int, portfolio_id: str) -> bytes:
     items = list(read_prefix(snapshot, state.portfolio_prefix(portfolio_id)))
     if not items and not _is_known(snapshot, portfolio_id):
-        raise Refusal(404, "not-found", f"portfolio {portfolio_id} is not known")
+        raise _unknown(workers.unknown_portfolio(portfolio_id))
     record = _portfolio(snapshot, portfolio_id)
     if record is not None and record.walk is not None:
         raise _rebooking(portfolio_id)
@@ -81,7 +75,7 @@ def transaction(
 ) -> bytes:
     value = snapshot.get(state.entry_key(portfolio_id, transaction_id))
     if value is None:
-        raise Refusal(404, "not-found", f"transaction {transaction_id} is not known")
+        raise _unknown(workers.unknown_transaction(transaction_id))
     security_id = _read_holder(value).security_id
     if security_id is not None and not _is_settled(snapshot, portfolio_id, security_id):
         raise _rebooking(portfolio_id)
@@ -157,7 +151,7 @@ def _is_known(snapshot: Snapshot, portfolio_id: str) -> bool:
 def _holding_record(snapshot: Snapshot, portfolio_id: str, security_id: str) -> bytes:
     value = snapshot.get(state.holding_key(portfolio_id, security_id))
     if value is None:
-        raise Refusal(404, "not-found", f"{portfolio_id} holds no {security_id}")
+        raise _unknown(workers.unknown_holding(portfolio_id, security_id))
     return value
 
 
@@ -190,6 +184,10 @@ def _position(snapshot: Snapshot, portfolio_id: str, security_id: str, value: by
     holding, as_of = _holding(snapshot, portfolio_id, security_id, value)
     assert holding.journalled, "a settled holding without entries is not kept"
     return encode_position(holding, as_of)
+
+
+def _unknown(detail: str) -> Refusal:
+    return Refusal(404, workers.NOT_FOUND, detail)
 
 
 def _rebooking(portfolio_id: str) -> Refusal:

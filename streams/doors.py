@@ -1,14 +1,21 @@
 """The HTTP doors of a worker and of the store, each in a thread of its own."""
 
+import hmac
 import socket
 import threading
 
 import structlog
 import uvicorn
-from fastapi import FastAPI
+from fastapi import FastAPI, Response
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from wire.workers import PROBLEM, SECRET_HEADER, problem
 
 log = structlog.get_logger(__name__)
 EXIT_CANNOT_LISTEN = 2
+# Whoever starts processes asks these, and knows no secret.
+OPEN = frozenset({"/livez", "/readyz"})
 
 
 def open_door(api: FastAPI, host: str, port: int) -> None:
@@ -26,3 +33,23 @@ def open_door(api: FastAPI, host: str, port: int) -> None:
     threading.Thread(
         target=server.run, kwargs={"sockets": [listener]}, name="http", daemon=True
     ).start()
+
+
+class Guarded:
+    """ASGI middleware: lets in who sends the secret of the cluster."""
+
+    def __init__(self, app: ASGIApp, secret: str) -> None:
+        self._app = app
+        self._secret = secret.encode()
+        body = problem(401, "unauthorized", f"{SECRET_HEADER} must be the CLUSTER_SECRET of here")
+        self._refusal = Response(body, 401, {"WWW-Authenticate": SECRET_HEADER}, PROBLEM)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] in OPEN or self._is_sent(scope):
+            await self._app(scope, receive, send)
+        else:
+            await self._refusal(scope, receive, send)
+
+    def _is_sent(self, scope: Scope) -> bool:
+        given = Headers(scope=scope).get(SECRET_HEADER, "")
+        return hmac.compare_digest(given.encode(), self._secret)

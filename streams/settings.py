@@ -1,6 +1,6 @@
 """What the worker and the store are told; the command line fills these in."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from calculator import ReliefMethod
@@ -16,6 +16,7 @@ class WorkerSettings:
     http_port: int
     partitions: int
     default_method: ReliefMethod
+    cluster_secret: str | None = field(repr=False)  # None: everybody who reaches it is answered
     session_seconds: float = 10.0  # without a heartbeat, until the group takes the partitions away
     cached_lots_max: int = 400_000  # open lots kept decoded, over all partitions
 

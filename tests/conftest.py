@@ -4,6 +4,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -54,9 +55,9 @@ def servers() -> Iterator[Connections]:
     shutil.rmtree(data_dir)
 
 
-@pytest.fixture
-def database_url(servers: Connections) -> Iterator[str]:
-    """The address of an empty database of this test alone."""
+@contextmanager
+def new_database(servers: Connections) -> Iterator[str]:
+    """The address of an empty database that ends with the block."""
     name = f"test_{uuid.uuid4().hex}"
     admin = psycopg2.connect(servers.database_url)
     admin.autocommit = True
@@ -66,6 +67,13 @@ def database_url(servers: Connections) -> Iterator[str]:
     with admin.cursor() as cursor:
         cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
     admin.close()
+
+
+@pytest.fixture
+def database_url(servers: Connections) -> Iterator[str]:
+    """The address of an empty database of this test alone."""
+    with new_database(servers) as url:
+        yield url
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -1,6 +1,7 @@
 """The containers are told what the programs read, as far as that shows without starting them."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -15,11 +16,13 @@ import yaml
 from prometheus_client import CollectorRegistry, generate_latest
 
 from api.measure import Measure
+from api.settings import needs_keys
 from cli.main import main
 from cli.servers import jars, kafka
 from cli.settings import Settings
 from deploy import healthy
 from streams import metrics
+from wire.workers import SECRET_HEADER
 
 ROOT = Path(__file__).parents[1]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -32,8 +35,13 @@ OF_COMPOSE = {"POSTGRES_PASSWORD", "GRAFANA_PASSWORD"}
 DASHBOARD = json.loads((ROOT / "deploy/grafana/dashboards/portfolio.json").read_text())
 
 
+# What has no default, as it must be a secret, and what it may be.
+REQUIRED = {"CLUSTER_SECRET": "0123456789abcdef"}
+
+
 def with_defaults(value: str) -> str:
-    """The text as compose makes it where nothing is set."""
+    """The text as compose makes it where nothing is set but what must be."""
+    value = re.sub(r"\$\{(\w+):\?[^}]*\}", lambda found: REQUIRED[found[1]], value)
     return re.sub(r"\$\{(\w+):-([^}]*)\}", r"\2", value)
 
 
@@ -94,9 +102,31 @@ def test_no_variable_is_asked_of_the_user_that_the_example_does_not_name() -> No
     assert set(asked) <= EXAMPLE
 
 
-def test_every_variable_has_a_default() -> None:
+def test_every_variable_has_a_default_or_says_that_it_must_be_set_and_how() -> None:
     text = (ROOT / "docker-compose.yml").read_text()
-    assert re.findall(r"\$\{\w+(?!:-)[^}\w]", text) == []
+    assert re.findall(r"\$\{\w+(?!:-|:\?)[^}\w]", text) == []
+    demanded = dict(re.findall(r"\$\{(\w+):\?([^}]*)\}", text))
+    assert set(demanded) == set(REQUIRED)
+    assert all(".env" in why for why in demanded.values())
+    assert all(f'echo "{name}=' in text for name in demanded)
+
+
+def test_what_listens_beyond_its_container_is_guarded() -> None:
+    for name in ("worker", "api"):
+        secret = with_defaults(SERVICES[name]["environment"]["CLUSTER_SECRET"])
+        assert secret == REQUIRED["CLUSTER_SECRET"]
+    assert "CLUSTER_SECRET" not in SERVICES["store"]["environment"]  # it has no use for it
+    host = SERVICES["api"]["environment"]["API_HOST"]
+    assert needs_keys(host, SERVICES["api"]["environment"].get("API_KEYS", "auto"))
+
+
+def test_prometheus_has_the_secret_of_those_who_ask_for_it() -> None:
+    jobs = yaml.safe_load((ROOT / "deploy/prometheus.yml").read_text())["scrape_configs"]
+    sent = {job["job_name"]: job.get("http_headers", {}) for job in jobs}
+    [secret] = SERVICES["prometheus"]["secrets"]
+    header = {SECRET_HEADER: {"files": [f"/run/secrets/{secret}"]}}
+    assert sent == {"worker": header, "api": header, "store": {}}
+    assert COMPOSE["secrets"][secret] == {"environment": "CLUSTER_SECRET"}
 
 
 def test_nothing_is_open_to_other_machines_by_itself() -> None:
@@ -232,6 +262,8 @@ def test_compose_itself_accepts_the_file_where_it_is_installed() -> None:
     docker = shutil.which("docker") or "false"
     has_compose = subprocess.run([docker, "compose", "version"], capture_output=True)
     command = [docker, "compose", "--profile", "metrics", "config", "-q"]
-    checked = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    checked = subprocess.run(
+        command, cwd=ROOT, env=os.environ | REQUIRED, capture_output=True, text=True
+    )
     # Elsewhere the tests above are all there is.
     assert checked.returncode == 0 or has_compose.returncode != 0, checked.stderr

@@ -63,6 +63,7 @@ class LiveTables:
 
     def __init__(self, workers: Workers) -> None:
         self._owners = workers.owners
+        self._headers = workers.headers
         self._open = _Open()
         self._opened: list[HTTPConnection] = []  # by all threads
         self._pool = ThreadPoolExecutor(ASKED_AT_ONCE)
@@ -129,7 +130,7 @@ class LiveTables:
             connection = HTTPConnection(urlsplit(url).netloc, timeout=ANSWER_SECONDS_MAX)
             self._open.by_url[url] = connection
             self._opened.append(connection)
-        connection.request("GET", path)
+        connection.request("GET", path, headers=self._headers)
         answer = connection.getresponse()
         return answer.status, answer.read()
 

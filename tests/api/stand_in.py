@@ -15,6 +15,7 @@ from wire.fields import Malformed
 from wire.results import encode_result
 from wire.topics import RAW_TRANSACTIONS
 from wire.transactions import decode_transaction
+from wire.workers import SECRET_HEADER
 
 PROBLEM = "application/problem+json"
 
@@ -43,6 +44,7 @@ class StandIn:
         self.answers: dict[str, Response] = {}  # by path; the same for every question
         self.asked: list[str] = []  # paths as they came, without /owners and /readyz
         self.frozen: set[str] = set()  # paths that are not answered
+        self.secrets: set[str | None] = set()  # that questions came with
         self.held = self.held_max = 0  # questions of /applied held back at the same time
 
     async def _thaw(self, path: str) -> None:
@@ -56,7 +58,8 @@ class StandIn:
         self.held -= 1
         return Response(f'{{"applied":false,"next_offset":{offset}}}', 202)
 
-    async def _owners(self) -> dict[str, Any]:
+    async def _owners(self, request: Request) -> dict[str, Any]:
+        self.secrets.add(request.headers.get(SECRET_HEADER))
         await self._thaw("/owners")
         return {"partitions": self.partitions, "owners": self.owners}
 
@@ -65,6 +68,7 @@ class StandIn:
 
     async def _answer(self, request: Request) -> Response:
         raw_path = request.scope["raw_path"].decode()
+        self.secrets.add(request.headers.get(SECRET_HEADER))
         self.asked.append(raw_path)
         await self._thaw(request.url.path)
         return self.answers.get(request.url.path) or problem(404, "not-found")

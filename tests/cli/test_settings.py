@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from api.keys import new_key
 from calculator.relief import ReliefMethod
 from cli.main import main
 from cli.settings import SettingError, Settings
@@ -49,6 +50,14 @@ def test_the_environment_wins_over_the_file_and_empty_counts_as_absent(tmp_path:
         ("DEFAULT_COST_BASIS_METHOD", "fifo"),
         ("LOG_LEVEL", "LOUD"),
         ("LOG_FORMAT", "xml"),
+        ("API_KEYS", "off"),
+        ("API_KEYS", "none"),
+        ("RATE_LIMIT", "-1"),
+        ("RATE_LIMIT", "1.5"),
+        ("API_KEY", "pfk_0123"),
+        ("CLUSTER_SECRET", "short"),
+        ("CLUSTER_SECRET", "with a space in the middle"),
+        ("CLUSTER_SECRET", "schlüssel-mit-umlaut"),
     ],
 )
 def test_a_value_that_breaks_its_rule_is_refused_by_name(variable: str, value: str) -> None:
@@ -60,6 +69,21 @@ def test_a_password_is_not_repeated() -> None:
     with pytest.raises(SettingError) as refused:
         Settings.from_environment({"DATABASE_URL": "mysql://me:secret@host/x"}, NOWHERE)
     assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("variable", ["API_KEY", "CLUSTER_SECRET"])
+def test_a_secret_is_neither_repeated_nor_printed_with_the_settings(variable: str) -> None:
+    with pytest.raises(SettingError) as refused:
+        Settings.from_environment({variable: "not so secret"}, NOWHERE)
+    assert "not so secret" not in str(refused.value)
+    secret = new_key().text
+    assert secret not in repr(Settings.from_environment({variable: secret}, NOWHERE))
+
+
+def test_keys_are_asked_for_where_it_must_be_and_nothing_is_limited_by_default() -> None:
+    settings = Settings.from_environment({}, NOWHERE)
+    assert (settings.api_keys, settings.rate_limit) == ("auto", 0)
+    assert (settings.api_key, settings.cluster_secret) == (None, None)
 
 
 def test_the_command_ends_with_2_for_a_wrong_variable(monkeypatch: pytest.MonkeyPatch) -> None:

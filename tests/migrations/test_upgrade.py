@@ -14,7 +14,7 @@ from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.pool import NullPool
 
 from migrations.schema import LOTS_VIEW, metadata
-from migrations.upgrade import current, downgrade, upgrade
+from migrations.upgrade import current, downgrade, empty, upgrade
 
 # Everything in a namespace that compare_metadata may overlook: orders, collations, storage, views.
 CATALOG = """
@@ -112,6 +112,7 @@ def test_a_database_that_differs_from_the_schema_is_found(database_url: str, cha
         "ALTER TABLE transactions RENAME CONSTRAINT transactions_pkey TO another",
         'ALTER TABLE positions ALTER COLUMN trade_currency TYPE text COLLATE "C"',
         "ALTER TABLE positions SET (fillfactor = 80)",
+        "ALTER TABLE api_keys ALTER COLUMN portfolios TYPE text",
         "CREATE OR REPLACE VIEW lots AS SELECT * FROM ("
         + LOTS_VIEW.split(" AS\n", 1)[1]
         + ") AS l",
@@ -129,12 +130,39 @@ def test_down_and_up_again_leaves_the_same_database(database_url: str) -> None:
     assert current(database_url) is None
     upgrade(database_url)
     before = catalog(database_url)
-    assert current(database_url) == "0001"
+    assert current(database_url) == "0002"
     downgrade(database_url, "base")
     assert current(database_url) is None
     assert relations(database_url) == set()
     upgrade(database_url)
     assert catalog(database_url) == before
+
+
+def test_the_version_of_the_keys_can_be_taken_back_alone(database_url: str) -> None:
+    upgrade(database_url, "0001")
+    before = catalog(database_url)
+    upgrade(database_url)
+    assert "api_keys" in relations(database_url)
+    downgrade(database_url, "0001")
+    assert catalog(database_url) == before
+
+
+KEEPS_KEYS = """
+INSERT INTO store_progress VALUES ('positions', 0, 7);
+INSERT INTO api_keys (key_id, name, secret_sha256, scopes) VALUES ('k', 'n', '', '{read}')
+"""
+
+
+def test_an_emptied_database_has_no_row_but_the_keys(database_url: str) -> None:
+    empty(database_url)  # also where nothing was there
+    with connected(database_url) as connection:
+        connection.execute(text(KEEPS_KEYS))
+    empty(database_url)
+    with connected(database_url) as connection:
+        tables = {table: f"SELECT count(*) FROM {table}" for table in metadata.tables}
+        counts = {table: connection.execute(text(sql)).scalar() for table, sql in tables.items()}
+    assert counts == dict.fromkeys(metadata.tables, 0) | {"api_keys": 1}
+    assert current(database_url) == "0002"
 
 
 def test_an_upgrade_of_a_database_that_is_up_to_date_changes_nothing(database_url: str) -> None:
@@ -150,7 +178,7 @@ def test_upgrades_at_the_same_time_all_succeed(database_url: str) -> None:
     with ThreadPoolExecutor(4) as pool:
         for done in [pool.submit(upgrade, database_url) for _ in range(4)]:
             done.result(timeout=30)
-    assert current(database_url) == "0001"
+    assert current(database_url) == "0002"
     assert differences(database_url) == []
 
 

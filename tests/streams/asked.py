@@ -1,6 +1,7 @@
 """A worker as its HTTP sees it, around one lane, and questions to it."""
 
 import asyncio
+from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -27,13 +28,14 @@ THROUGH = {"partition", "raw_transactions", "raw_transactions_forwarded", "portf
 class Worker:
     """What the worker's HTTP knows of its app, around one lane."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, cluster_secret: str | None = None) -> None:
         self.logs = Logs()
         self.table = table
         self.lane = lane_over(table, MemoryLog(self.logs, 0))
         self.settings = SimpleNamespace(
-            partitions=PARTITIONS, kafka_bootstrap="127.0.0.1:1", url="http://here"
-        )
+            partitions=PARTITIONS, kafka_bootstrap="127.0.0.1:1", url="http://here",
+            cluster_secret=cluster_secret,
+        )  # fmt: skip
         self.pumps = {0: SimpleNamespace(lane=self.lane)}
         self.served = frozenset({0})
         self.may_answer = self.has_joined = True
@@ -66,12 +68,18 @@ class Worker:
         self.lane.handle([b for b in (found, portfolios) if b is not None])
         assert self.lane.has_work
 
-    def get(self, path: str) -> httpx.Response:
-        return asyncio.run(self.ask("GET", path))
+    def get(self, path: str, **headers: str) -> httpx.Response:
+        return asyncio.run(self.ask("GET", path, headers=headers))
 
-    async def ask(self, method: str, path: str, body: bytes | None = None) -> httpx.Response:
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
         async with httpx.AsyncClient(transport=self._door, base_url="http://here") as client:
-            return await client.request(method, path, content=body)
+            return await client.request(method, path, content=body, headers=headers)
 
     def results(self, *transaction_ids: str, partition: int = 0) -> httpx.Response:
         """The answer about many transactions of the portfolio."""

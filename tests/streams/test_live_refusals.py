@@ -6,7 +6,9 @@ import pytest
 from streams import lane as lane_module
 from streams.lane import EXIT_LANE_FAILED
 from streams.tables import Table
+from tests.api.test_depth import deep
 from tests.streams.asked import ELSEWHERE, P, Worker, assert_refused, paths
+from wire.objects import MESSAGE_BYTES_MAX
 
 
 @pytest.fixture
@@ -138,3 +140,9 @@ def test_a_state_that_a_question_finds_unreadable_ends_the_process(
         worker.position()
     assert codes == [EXIT_LANE_FAILED]
     assert (tmp_path / "partition-0" / "condemned").exists()
+
+
+def test_what_is_deep_is_refused_as_any_other_that_asks_nothing(worker: Worker) -> None:
+    for body in deep(MESSAGE_BYTES_MAX):
+        assert worker.post(body).status_code == 422
+    assert worker.get("/livez").status_code == 200

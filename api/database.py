@@ -1,0 +1,49 @@
+"""Connections to PostgreSQL that only read, and what is said where it does not answer."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg2
+from psycopg2.errors import UndefinedTable
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.exc import InterfaceError, OperationalError, ProgrammingError
+
+from api.problems import unavailable
+
+CONNECT_SECONDS_MAX = 3
+ANSWER_SECONDS_MAX = 15.0
+
+
+def reader(database_url: str, connections: int, statement_seconds_max: int) -> Engine:
+    """Connections that are made when they are needed."""
+    # libpq reads the URL itself, as in the migrations.
+    return create_engine(
+        "postgresql+psycopg2://",
+        creator=lambda: psycopg2.connect(
+            database_url,
+            connect_timeout=CONNECT_SECONDS_MAX,
+            application_name="portfolio-api",
+            # A server that went without a word must not keep a thread for hours.
+            keepalives_idle=5,
+            keepalives_interval=2,
+            keepalives_count=3,
+            tcp_user_timeout=int(ANSWER_SECONDS_MAX * 1000),
+            options=f"-c statement_timeout={statement_seconds_max}s -c timezone=UTC"
+            " -c default_transaction_read_only=on",
+        ),
+        pool_size=connections,
+        pool_pre_ping=True,
+    )
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """A problem 503 where PostgreSQL is away, or not ready for us."""
+    try:
+        yield
+    except (OperationalError, InterfaceError, TimeoutError):
+        raise unavailable("database-away", "PostgreSQL does not answer now.") from None
+    except ProgrammingError as error:
+        if isinstance(error.orig, UndefinedTable):
+            raise unavailable("database-empty", "The database is not migrated.") from None
+        raise
