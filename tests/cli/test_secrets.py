@@ -172,7 +172,9 @@ def traces(text: str, secret: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "text", [KEY.secret, f"Bearer {KEY.text}", KEY.secret[:20], KEY.secret[-20:]]
+    "text",
+    [KEY.secret, f"Bearer {KEY.text}", KEY.secret[:20], KEY.secret[-20:]],
+    ids=["secret", "header", "beginning", "end"],  # the same in every process
 )
 def test_a_trace_is_found(text: str) -> None:
     assert traces(f"before {text} after", KEY.secret) != []
