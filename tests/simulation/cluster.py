@@ -4,10 +4,11 @@ Each says its durable effects to `World.reach`, which may end the process before
 them. Whatever is not here is memory, and gone with its process.
 """
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from streams.log import Written
 from streams.step import ERRORS, SOURCE_OFFSET, SOURCE_PARTITION, SOURCE_TOPIC, Outcome
@@ -160,7 +161,7 @@ class Database:
             else:
                 _keep_newest(self.positions, (portfolio_id, security_id), record)
         elif record.topic == COMPLETED.name:
-            row = json.loads(record.value)
+            row = msgspec.json.decode(record.value)
             _keep_newest(self.transactions, (row["portfolio_id"], row["transaction_id"]), record)
         elif record.topic == PORTFOLIOS_CURRENT.name:
             _keep_newest(self.portfolios, record.key.decode(), record)
@@ -180,7 +181,7 @@ class Database:
 
 
 def _keep_newest(rows: dict[Any, Row], key: object, record: Any) -> None:  # noqa: ANN401
-    row = json.loads(record.value)
+    row = msgspec.json.decode(record.value)
     if key not in rows or rows[key]["as_of"] <= row["as_of"]:
         rows[key] = row
 
@@ -188,6 +189,6 @@ def _keep_newest(rows: dict[Any, Row], key: object, record: Any) -> None:  # noq
 def place_named(headers: Iterable[tuple[str, bytes]]) -> tuple[str, int, int]:
     """The input record that a dead letter was made of."""
     named = dict(headers)
-    assert json.loads(named[ERRORS])
+    assert msgspec.json.decode(named[ERRORS])
     topic = named[SOURCE_TOPIC].decode()
     return topic, int(named[SOURCE_PARTITION]), int(named[SOURCE_OFFSET])

@@ -10,7 +10,6 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from unittest.mock import Mock
 
 from streams import lane as lane_module
 from tests.simulation.variants import AS_DESIGNED, REPLIES_LOST, Variant
@@ -19,9 +18,17 @@ from tests.simulation.world import World
 CHUNK = 250
 
 
+class Silence:
+    """A log. Crashes are what this is about, and nobody wants to read of each."""
+
+    def debug(self, event: str, **rest: object) -> None:
+        """Not said."""
+
+    critical = warning = debug
+
+
 def quiet() -> None:
-    """Crashes are what this is about; nobody wants to read of each."""
-    lane_module.log = Mock()
+    lane_module.log = Silence()
 
 
 def run(seed: int, variant: Variant | None = None) -> Counter[str]:
@@ -56,6 +63,12 @@ def chunks(first: int, seeds: int | None) -> Iterator[int]:
         start += CHUNK
 
 
+def hunt(first: int, seeds: int | None) -> Iterator[tuple[Counter[str], list[str]]]:
+    """What happened, chunk by chunk, in whatever order they are done."""
+    with multiprocessing.Pool() as pool:
+        yield from pool.imap_unordered(run_chunk, chunks(first, seeds))
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
@@ -65,15 +78,13 @@ def main() -> int:
     parser.add_argument("--crashes", type=int, default=1_000_000)
     given = parser.parse_args()
     began, total, wrong = time.monotonic(), Counter[str](), []
-    with multiprocessing.Pool() as pool:
-        for seen, found in pool.imap_unordered(run_chunk, chunks(given.first, given.seeds)):
-            total += seen
-            wrong += found
-            for line in found:
-                sys.stderr.write(line + "\n")
-            if given.seeds is None and total["crashes"] >= given.crashes:
-                break
-        pool.terminate()
+    for seen, found in hunt(given.first, given.seeds):
+        total += seen
+        wrong += found
+        for line in found:
+            sys.stderr.write(line + "\n")
+        if given.seeds is None and total["crashes"] >= given.crashes:
+            break
     seconds = time.monotonic() - began
     for what, times in sorted(total.items()):
         sys.stdout.write(f"{times:>12,}  {what}\n")

@@ -5,11 +5,12 @@ crashes at which durable effect, who is given a partition that somebody else sti
 end everybody may finish in peace, and the laws are checked.
 """
 
-import json
 from collections import Counter
 from functools import cache
 from random import Random
 from typing import Any, NamedTuple
+
+import msgspec
 
 from streams import answers
 from streams.state import PROGRESS, ids_of
@@ -237,7 +238,7 @@ class World:
     def newest_results(self) -> list[dict[str, Any]]:
         newest: dict[tuple[str, str], dict[str, Any]] = {}
         for message in self.all(COMPLETED):
-            row = json.loads(message.value)
+            row = msgspec.json.decode(message.value)
             key = row["portfolio_id"], row["transaction_id"]
             if key in newest and newest[key]["as_of"] >= row["as_of"]:
                 raise Law(f"{key}: as_of goes from {newest[key]['as_of']} to {row['as_of']}")
@@ -246,7 +247,7 @@ class World:
 
     def published_positions(self) -> list[dict[str, Any]]:
         newest = {message.key: message.value for message in self.all(POSITIONS)}
-        return [json.loads(value) for value in newest.values() if value is not None]
+        return [msgspec.json.decode(value) for value in newest.values() if value is not None]
 
     def live_lots(self) -> dict[tuple[str, str], list[dict[str, Any]]]:
         found = {}
@@ -255,7 +256,7 @@ class World:
             for key in [key for key in table.keys(b"h") if key[:1] == b"h"]:
                 ids = ids_of(key)
                 answer = answers.lots(table.snapshot(), partition, *ids)
-                found[ids] = json.loads(answer)["lots"]
+                found[ids] = msgspec.json.decode(answer)["lots"]
         return found
 
     def miscounted(self) -> list[str]:
