@@ -117,7 +117,8 @@ def sorted_out(found: list[str]) -> Counter[str]:
 def run(minutes: float, kills: int, per_second: float, workers: int) -> Soaked:
     machine = describe()
     size = int(minutes * 60 * per_second)
-    messages = generate(seed=1, events=size, portfolios=400, mess=Mess(late=0.02))
+    portfolios = min(400, max(5, size // 50))
+    messages = generate(seed=1, events=size, portfolios=portfolios, mess=Mess(late=0.02))
     folder = LOCAL / f"soak-{os.getpid()}"
     folder.mkdir(parents=True)
     (LOCAL / "cache").mkdir(exist_ok=True)

@@ -1,0 +1,26 @@
+from bench.rebalance import LIMITS
+from bench.soak import TARGETS, sorted_out
+from tests.bench.test_benchmarks import printed
+
+
+def test_a_soak_kills_and_compares() -> None:
+    soaked = printed("bench.soak", "--minutes", "0.1", "--kills", "2", "--per-second", "50")
+    assert sum(soaked["kills"].values()) == 2
+    assert soaked["slowest_recovery_seconds"].keys() == soaked["kills"].keys()
+    assert soaked["events"] > 100
+    assert (soaked["lost"], soaked["double"], soaked["wrong"]) == (0, 0, 0)
+
+
+def test_of_twelve_kills_ten_hit_a_worker() -> None:
+    assert [TARGETS.count(target) for target in ("worker", "kafka", "postgres")] == [10, 1, 1]
+
+
+def test_differences_are_told_apart() -> None:
+    found = ["result P / T: missing", "dead letter 1: twice", "lot L: unexpected", "cost 1, got 2"]
+    assert sorted_out(found) == {"lost": 1, "double": 2, "wrong": 1}
+
+
+def test_every_change_of_workers_has_its_standstill() -> None:
+    found = printed("bench.rebalance", "--runs", "1")["standstills"]
+    assert [one["change"] for one in found] == list(LIMITS)
+    assert all(seconds > 0 for one in found for seconds in one["seconds"])
