@@ -29,7 +29,7 @@ Errors are `application/problem+json` (RFC 9457).
 def create_app(settings: ApiSettings) -> FastAPI:
     """The application. It starts while Kafka, PostgreSQL or the workers are away."""
     registry = CollectorRegistry()
-    publisher = Publisher(settings.kafka_bootstrap, registry)
+    publisher = Publisher(settings.kafka, registry)
     workers = Workers(settings.worker_urls, settings.partitions)
     waits = Waits(workers)
     past = History(settings.database_url)

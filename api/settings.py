@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 
+from wire.broker import Broker
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiSettings:
     """Addresses of the parts behind the API, and its own."""
 
-    kafka_bootstrap: str
+    kafka: Broker
     database_url: str
     partitions: int
     worker_urls: tuple[str, ...]  # asked first; a name may resolve to several addresses

@@ -100,7 +100,7 @@ def prepare(settings: Settings, found: Connections) -> None:
     """Topics and tables, where they are missing."""
     with told_plainly():
         try:
-            create_topics(found.kafka_bootstrap, settings.partitions)
+            create_topics(found.kafka, settings.partitions)
         except TopicsMismatch as error:
             raise ServerError(str(error)) from error
         upgrade(found.database_url)
@@ -113,7 +113,7 @@ def tell(settings: Settings, *, as_json: bool = False) -> None:
     if as_json:
         print_json(
             {
-                "kafka": {"bootstrap": found.kafka_bootstrap},
+                "kafka": {"bootstrap": found.kafka.bootstrap},
                 "database": {"url": found.database_url},
                 "api": {"url": doors.api},
                 "workers": [{"url": url} for url in doors.workers],
@@ -122,7 +122,7 @@ def tell(settings: Settings, *, as_json: bool = False) -> None:
         return
     out = console()
     out.print(f"API         {doors.api}/docs")
-    out.print(f"Kafka       {found.kafka_bootstrap}")
+    out.print(f"Kafka       {found.kafka.bootstrap}")
     out.print(f"PostgreSQL  {masked(found.database_url)}")
     out.print(f"workers     {'  '.join(doors.workers)}")
     out.print(f"logs        {Files(settings.data_dir).log('api').parent}")

@@ -36,7 +36,7 @@ class WorkerApp(Application):
         super().__init__(
             APP_ID,
             **application_options(
-                broker=f"batches://{settings.kafka_bootstrap}",
+                settings.kafka,
                 store="partitions://",
                 datadir=str(settings.data_dir / "faust"),
                 topic_partitions=settings.partitions,
@@ -81,7 +81,7 @@ class WorkerApp(Application):
         self.pumps.clear()
         gc.collect()
         logs = await self._start_logs(partitions)
-        restorer = Restorer(self.settings.kafka_bootstrap, self._tables)
+        restorer = Restorer(self.settings.kafka, self._tables)
         try:
             tables = await asyncio.to_thread(restorer.restore, partitions)
             for partition, transactions in zip(partitions, logs, strict=True):
@@ -124,7 +124,7 @@ class WorkerApp(Application):
             self._logs_are_started.set()
 
     def _start_log(self, partition: int) -> TransactionLog:
-        return TransactionLog(self.settings.kafka_bootstrap, partition)
+        return TransactionLog(self.settings.kafka, partition)
 
     def _is_current(self, message: Any) -> bool:
         return bool(message.epoch == self.consumer.epoch)

@@ -19,7 +19,7 @@ def elsewhere(tmp_path: Path, servers: Connections, database_url: str) -> Portfo
     return Portfolio(
         {
             "DATA_DIR": str(tmp_path),
-            "KAFKA_BOOTSTRAP": servers.kafka_bootstrap,
+            "KAFKA_BOOTSTRAP": servers.kafka.bootstrap,
             "DATABASE_URL": database_url,
             "API_PORT": str(free_port()),
         }
@@ -46,7 +46,7 @@ def test_the_tables_are_made_once(elsewhere: Portfolio) -> None:
 def test_an_embedded_database_is_migrated_whether_kafka_runs_or_not(
     data_dir: Path, servers: Connections
 ) -> None:
-    with_kafka = {"DATA_DIR": str(data_dir), "KAFKA_BOOTSTRAP": servers.kafka_bootstrap}
+    with_kafka = {"DATA_DIR": str(data_dir), "KAFKA_BOOTSTRAP": servers.kafka.bootstrap}
     settings = Settings.from_environment(UNSET | with_kafka, dotenv=data_dir / ".env")
     up(settings, start=start_bound)
     assert list(running(settings)) == ["postgres"]

@@ -9,13 +9,14 @@ from click.testing import CliRunner
 from calculator.relief import ReliefMethod
 from cli.main import main
 from cli.settings import SettingError, Settings
+from wire.broker import Broker
 
 NOWHERE = Path(os.devnull)
 
 
 def test_without_any_variable_everything_is_embedded_and_local() -> None:
     settings = Settings.from_environment({}, NOWHERE)
-    assert settings.kafka_bootstrap is None
+    assert settings.kafka is None
     assert settings.database_url is None
     assert settings.data_dir == Path.cwd() / ".local"
     assert settings.partitions == 8
@@ -54,6 +55,53 @@ def test_the_environment_wins_over_the_file_and_empty_counts_as_absent(tmp_path:
 def test_a_value_that_breaks_its_rule_is_refused_by_name(variable: str, value: str) -> None:
     with pytest.raises(SettingError, match=f"^{variable} must be "):
         Settings.from_environment({variable: value}, NOWHERE)
+
+
+TLS = {"KAFKA_SECURITY_PROTOCOL": "SASL_SSL"}
+SASL = {
+    "KAFKA_BOOTSTRAP": "localhost:9092",
+    "KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT",
+    "KAFKA_SASL_MECHANISM": "PLAIN",
+    "KAFKA_SASL_USERNAME": "me",
+    "KAFKA_SASL_PASSWORD": "secret",
+}
+
+
+def test_what_kafka_asks_for_is_read_into_one_broker() -> None:
+    assert Settings.from_environment(SASL, NOWHERE).kafka == Broker(
+        bootstrap="localhost:9092", security_protocol="SASL_PLAINTEXT", sasl_mechanism="PLAIN",
+        sasl_username="me", sasl_password="secret",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("variable", "changes"),
+    [
+        ("KAFKA_SECURITY_PROTOCOL", {"KAFKA_SECURITY_PROTOCOL": "TLS"}),
+        ("KAFKA_SECURITY_PROTOCOL", {"KAFKA_BOOTSTRAP": ""}),
+        ("KAFKA_SASL_MECHANISM", {"KAFKA_SASL_MECHANISM": "GSSAPI"}),
+        ("KAFKA_SASL_MECHANISM", {"KAFKA_SASL_MECHANISM": ""}),
+        ("KAFKA_SASL_USERNAME", {"KAFKA_SASL_USERNAME": ""}),
+        ("KAFKA_SASL_PASSWORD", {"KAFKA_SASL_PASSWORD": ""}),
+        ("KAFKA_SASL_MECHANISM", {"KAFKA_SECURITY_PROTOCOL": ""}),
+        ("KAFKA_SSL_CA_LOCATION", {"KAFKA_SSL_CA_LOCATION": os.devnull}),
+        ("KAFKA_SSL_CA_LOCATION", {"KAFKA_SSL_CA_LOCATION": "/nowhere"} | TLS),
+        ("KAFKA_SSL_CA_LOCATION", {"KAFKA_SSL_CA_LOCATION": __file__} | TLS),
+        ("KAFKA_SSL_KEY_LOCATION", {"KAFKA_SSL_CERTIFICATE_LOCATION": __file__} | TLS),
+        ("KAFKA_SSL_CERTIFICATE_LOCATION", {"KAFKA_SSL_KEY_LOCATION": __file__} | TLS),
+        ("KAFKA_SSL_KEY_LOCATION", {"KAFKA_SSL_KEY_PASSWORD": "secret"} | TLS),
+        ("KAFKA_SSL_KEY_LOCATION", {
+            "KAFKA_SSL_CERTIFICATE_LOCATION": __file__, "KAFKA_SSL_KEY_LOCATION": __file__,
+            "KAFKA_SSL_KEY_PASSWORD": "secret",
+        } | TLS),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_the_protocol_is_refused_by_name(
+    variable: str, changes: dict[str, str]
+) -> None:
+    with pytest.raises(SettingError, match=f"^{variable} must be ") as refused:
+        Settings.from_environment(SASL | changes, NOWHERE)
+    assert "secret" not in str(refused.value)
 
 
 def test_a_password_is_not_repeated() -> None:

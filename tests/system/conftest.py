@@ -12,7 +12,7 @@ from tests.system.system import System
 @pytest.fixture
 def system(servers: Connections, database_url: str, tmp_path: Path) -> Iterator[System]:
     """Empty topics and tables, and nothing running yet."""
-    make_topics_anew(servers.kafka_bootstrap)
+    make_topics_anew(servers.kafka)
     upgrade(database_url)
     system = System(servers, database_url, tmp_path)
     yield system

@@ -76,8 +76,8 @@ class System:
     """Workers and a store over shared servers, with topics and tables of their own."""
 
     def __init__(self, servers: Connections, database_url: str, folder: Path) -> None:
-        self.servers = Connections(servers.kafka_bootstrap, database_url)
-        self.bootstrap = servers.kafka_bootstrap
+        self.servers = Connections(servers.kafka, database_url)
+        self.kafka = servers.kafka
         self.database_url = database_url
         self.folder = folder
         self._environment = (
@@ -85,7 +85,7 @@ class System:
             | UNSET
             | {
                 "PYTHONPATH": str(ROOT),
-                "KAFKA_BOOTSTRAP": self.bootstrap,
+                "KAFKA_BOOTSTRAP": self.kafka.bootstrap,
                 "DATABASE_URL": database_url,
                 "DATA_DIR": str(folder),
                 "LOG_FORMAT": "json",
@@ -183,7 +183,7 @@ class System:
 
     def newest_results(self) -> list[Row]:
         newest: dict[tuple[str, str], Row] = {}
-        for message in log.read(self.bootstrap, COMPLETED.name):
+        for message in log.read(self.kafka, COMPLETED.name):
             row = json.loads(message.value())
             key = row["portfolio_id"], row["transaction_id"]
             if key not in newest or row["as_of"] > newest[key]["as_of"]:
@@ -191,12 +191,12 @@ class System:
         return list(newest.values())
 
     def published_positions(self) -> list[Row]:
-        newest = {m.key(): m.value() for m in log.read(self.bootstrap, POSITIONS.name)}
+        newest = {m.key(): m.value() for m in log.read(self.kafka, POSITIONS.name)}
         return [json.loads(value) for value in newest.values() if value is not None]
 
     def dead_letters(self) -> list[tuple[str, int, int]]:
         places = []
-        for message in log.read(self.bootstrap, DEAD_LETTER.name):
+        for message in log.read(self.kafka, DEAD_LETTER.name):
             headers = dict(message.headers())
             places.append(
                 (
@@ -234,7 +234,7 @@ class System:
         def records(topic: str) -> list[Record]:
             return [
                 Record(m.topic(), m.partition(), m.offset(), m.key(), m.value())
-                for m in log.read(self.bootstrap, topic)
+                for m in log.read(self.kafka, topic)
             ]
 
         return expected(records(RAW_TRANSACTIONS.name), records(PORTFOLIOS.name))
