@@ -4,7 +4,7 @@ import errno
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 from cli.servers import Connections, ports
@@ -87,7 +87,7 @@ def environment(settings: Settings, found: Connections) -> Mapping[str, str]:
     """These settings as the variables that a process reads them from."""
     return {
         "DATA_DIR": str(settings.data_dir),
-        **{f"KAFKA_{name.upper()}": value or "" for name, value in asdict(found.kafka).items()},
+        **found.kafka.variables,
         "DATABASE_URL": found.database_url,
         "PARTITIONS": str(settings.partitions),
         "API_HOST": settings.api_host,

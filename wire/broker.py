@@ -32,6 +32,11 @@ class Broker:
             name.replace("_", "."): value for name, value in given.items()
         }
 
+    @property
+    def variables(self) -> dict[str, str]:
+        """The settings that say the same to another process of ours."""
+        return {f"KAFKA_{name.upper()}": value or "" for name, value in asdict(self).items()}
+
     def tls(self) -> ssl.SSLContext | None:
         """None where nothing is encrypted. Raises OSError, which SSLError is one of, where a file
         is not what it should be."""

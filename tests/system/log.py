@@ -70,12 +70,13 @@ def read(broker: Broker, topic: str) -> list[Any]:
             "enable.partition.eof": True,
             "isolation.level": "read_committed",
             "auto.offset.reset": "earliest",
+            "fetch.wait.max.ms": 20,
         }
     )
     consumer.assign([TopicPartition(topic, p, 0) for p in range(PARTITIONS)])
     left, messages = set(range(PARTITIONS)), []
     while left:
-        for message in consumer.consume(10_000, 1):
+        for message in consumer.consume(10_000, 0.05):
             error = message.error()
             if error is None:
                 messages.append(message)

@@ -33,7 +33,8 @@ def test_a_take_over_that_is_overtaken_by_the_next_worker_does_not_fence_it(
         system.kafka,
         [trade(f"P{n % 40}", f"T{n}", "BUY", "2024-01-01", "1", "1") for n in range(2000)],
     )
-    slow = system.worker(SLOW_START)
+    slow = system.worker()
+    slow.program = SLOW_START
     slow.start()
     system.wait_until(lambda: "starting" in slow.log_path.read_text(), 30, "it takes over")
     quick = system.worker()
@@ -84,7 +85,8 @@ def test_another_default_method_is_refused_where_no_record_ever_came(system: Sys
     first.start()
     system.wait_until(is_fixed, 60, "every partition has its method")
     first.stop()
-    other = system.worker(settings={"DEFAULT_COST_BASIS_METHOD": "LIFO"})
+    other = system.worker()
+    other.settings = {"DEFAULT_COST_BASIS_METHOD": "LIFO"}
     other.start()
     assert other.process is not None
     assert other.process.wait(60) == EXIT_SETTING

@@ -1,0 +1,92 @@
+"""A system as `portfolio up` runs it, with all its processes at hand."""
+
+import os
+import signal
+from pathlib import Path
+
+import psutil
+
+from cli import addresses
+from cli.servers import embedded, processes
+from cli.servers.embedded import Files
+from cli.servers.processes import tail
+from streams.step import SOURCE_TOPIC
+from tests.cli.portfolio import Portfolio
+from tests.system import log
+from tests.system.sight import Sight
+from wire.topics import FORWARDED, RAW_TRANSACTIONS
+
+SESSION_SECONDS = 10.0
+GONE_SECONDS_MAX = 30.0
+
+
+class Cast(Sight):
+    """The processes of a system that is up. Its supervisor starts again what ends."""
+
+    def __init__(self, portfolio: Portfolio) -> None:
+        found = addresses.written(portfolio.settings)
+        assert found is not None, "it is up"
+        super().__init__(embedded.connections(portfolio.settings), list(found.workers))
+        self.api = found.api
+        self.data_dir = portfolio.settings.data_dir
+        self._files = Files(self.data_dir)
+        self.workers = [f"worker-{number}" for number in range(1, len(found.workers) + 1)]
+
+    @property
+    def names(self) -> list[str]:
+        """Of everything that can end, the API aside: nothing is lost with it."""
+        return [*self.workers, "store", "kafka", "postgres"]
+
+    def pid(self, name: str) -> int | None:
+        """None while it is not running."""
+        process = processes.find(self._files.pid(name))
+        return None if process is None else process.pid
+
+    def signal(self, name: str, number: signal.Signals) -> int | None:
+        """The pid that it had, None where it was not running just then."""
+        pid = self.pid(name)
+        if pid is not None:
+            os.kill(pid, number)
+        return pid
+
+    def kill(self, name: str) -> None:
+        """By SIGKILL, and it is gone on return."""
+        pid = self.signal(name, signal.SIGKILL)
+        if pid is not None:
+            self.wait_until(lambda: not _is_running(pid), GONE_SECONDS_MAX, f"{name} is gone")
+
+    def state_of(self, worker: str) -> Path:
+        return self.data_dir / "workers" / worker.removeprefix("worker-")
+
+    def backends(self) -> list[psutil.Process]:
+        """Those of PostgreSQL that serve a session."""
+        pid = self.pid("postgres")
+        children = [] if pid is None else psutil.Process(pid).children()
+        return [child for child in children if "portfolio" in "".join(child.cmdline())]
+
+    def log(self, name: str) -> str:
+        """All that a process has said."""
+        return self._files.log(name).read_text(errors="replace")
+
+    def said(self) -> str:
+        return "\n---\n".join(tail(self._files.log(name)) for name in [*self.names, "portfolio"])
+
+    def miscounted(self) -> list[str]:
+        """Whether each input offset is in exactly one of the counts."""
+        counted = self.inputs()
+        parts = ("booked", "duplicate", "superseded", "forwarded", "dead")
+        own = RAW_TRANSACTIONS.name
+        forwarded = [dict(m.headers()) for m in log.read(self.kafka, FORWARDED.name)]
+        lie = len(log.read(self.kafka, own)) + sum(
+            headers[SOURCE_TOPIC] == own.encode() for headers in forwarded
+        )
+        if counted["read"] == lie == sum(counted[part] for part in parts):
+            return []
+        return [f"{lie} records lie in the inputs, counted were {counted}"]
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

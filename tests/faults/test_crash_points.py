@@ -1,0 +1,95 @@
+"""A worker and a store that end at each of their durable effects, again and again."""
+
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from random import Random
+
+from tests.faults.crashing import OF_A_STORE, OF_A_WORKER
+from tests.oracle.events import Mess, Message, generate
+from tests.system.log import send
+from tests.system.system import PORTFOLIO, Part, System
+
+CRASHING = (sys.executable, "-m", "tests.faults.crashing")
+HITS, HITS_LONG = 1, 10  # of each point
+AFTER_MAX = 4  # times that it comes there
+EVENTS_MAX, PER_SECOND = 40_000, 100.0
+CRASH_SECONDS_MAX = 60.0
+
+
+class Doomed:
+    """A process that is started with the next point when it has ended at one."""
+
+    def __init__(self, part: Part, points: Sequence[str], hits: int, rng: Random) -> None:
+        self._part, self._rng = part, rng
+        self._left = [point for point in points for _ in range(hits)]
+        rng.shuffle(self._left)
+        self.hit: Counter[str] = Counter()
+        part.program = CRASHING
+        self._start()
+
+    def _start(self) -> None:
+        after = str(self._rng.randint(1, AFTER_MAX))
+        self._part.settings = {"CRASH_AT": self._left[-1], "CRASH_AFTER": after}
+        self._part.start()
+        self._started_at = time.monotonic()
+
+    def look_after(self) -> None:
+        if not self._left:
+            return
+        if not self._part.has_ended:
+            assert time.monotonic() - self._started_at < CRASH_SECONDS_MAX, self._left[-1]
+            return
+        point = self._left.pop()
+        self.hit[point] += 1
+        said = self._part.log_path.read_text().splitlines()
+        crashes = [line for line in said if line.startswith("crash at")]
+        assert len(crashes) == self.hit.total()
+        assert crashes[-1] == f"crash at {point}"
+        if self._left:
+            self._start()
+        else:
+            # The others need it to go on.
+            self._part.program, self._part.settings = (str(PORTFOLIO),), {}
+            self._part.start()
+
+    @property
+    def has_come_through(self) -> bool:
+        return not self._left
+
+
+def until(ended: threading.Event, messages: Iterator[Message]) -> Iterator[Message]:
+    for message in messages:
+        if ended.is_set():
+            return
+        yield message
+
+
+def test_nothing_is_lost_doubled_or_wrong_wherever_a_process_ends(
+    system: System, is_long: bool
+) -> None:
+    hits, rng = HITS_LONG if is_long else HITS, Random(9)
+    messages = iter(generate(seed=41, events=EVENTS_MAX, portfolios=40, mess=Mess(late=0.05)))
+    ended = threading.Event()
+    flow = (system.kafka, until(ended, messages), PER_SECOND)
+    sending = threading.Thread(target=send, args=flow, daemon=True)
+    sending.start()
+    parts = [system.worker(), system.store]
+    doomed = [
+        Doomed(part, points, hits, rng)
+        for part, points in zip(parts, (OF_A_WORKER, OF_A_STORE), strict=True)
+    ]
+    while not all(one.has_come_through for one in doomed):
+        for one in doomed:
+            one.look_after()
+        time.sleep(0.05)
+    ended.set()
+    sending.join()
+    system.wait_settled(120)
+    assert [dict(one.hit) for one in doomed] == [
+        dict.fromkeys(OF_A_WORKER, hits),
+        dict.fromkeys(OF_A_STORE, hits),
+    ]
+    assert system.differences() == []

@@ -1,0 +1,177 @@
+"""What a running system shows, in every place, against an independent fold of its inputs."""
+
+import json
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import httpx
+import psycopg2
+import psycopg2.extras
+
+from cli.lag import behind_the_store
+from cli.servers import Connections, ServerError
+from tests.oracle.compare import differences
+from tests.oracle.decode import Record
+from tests.oracle.fold import Books, expected
+from tests.system import log
+from wire.topics import COMPLETED, DEAD_LETTER, PORTFOLIOS, POSITIONS, RAW_TRANSACTIONS
+
+Row = dict[str, Any]
+ANSWER_SECONDS_MAX = 30.0
+
+
+class Sight:
+    """Looks at workers, topics and tables, whoever started them."""
+
+    def __init__(self, servers: Connections, urls: list[str]) -> None:
+        self.servers = servers
+        self.kafka = servers.kafka
+        self.database_url = servers.database_url
+        self.urls = urls  # of the workers
+        self._http = httpx.Client(timeout=10, trust_env=False)
+
+    def close(self) -> None:
+        self._http.close()
+
+    # -- waiting
+
+    def wait_until(self, condition: Callable[[], bool], seconds: float, what: str) -> None:
+        until = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > until:
+                raise AssertionError(f"not in {seconds} s: {what}\n{self.said()}")
+            self.look_after()
+            time.sleep(0.1)
+
+    def look_after(self) -> None:
+        """What there is to do while waiting."""
+
+    def said(self) -> str:
+        """What the processes said last."""
+        return ""
+
+    def statuses(self) -> list[Row] | None:
+        """What each worker says of itself; None while one does not."""
+        try:
+            answers = [self._http.get(f"{url}/status") for url in self.urls]
+        except httpx.HTTPError:
+            return None
+        if any(answer.status_code != 200 for answer in answers):
+            return None
+        return [answer.json() for answer in answers]
+
+    def is_serving(self) -> bool:
+        """Whether every partition is served."""
+        statuses = self.statuses() or []
+        return sum(len(s["partitions"]) for s in statuses) == log.PARTITIONS
+
+    def is_booked(self) -> bool:
+        return self.is_serving() and all(s["lag"] == 0 for s in self.statuses() or [])
+
+    def is_stored(self) -> bool:
+        """Whether PostgreSQL is at the end of the results topics."""
+        try:
+            return behind_the_store(self.servers, log.PARTITIONS) == 0
+        except ServerError:
+            return False  # one of the servers is away
+
+    def wait_settled(self, seconds: float = 60) -> None:
+        self.wait_until(self.is_booked, seconds, "every record is booked")
+        self.wait_until(self.is_stored, seconds, "every result is stored")
+
+    # -- looking
+
+    def rows(self, table: str) -> list[Row]:
+        with psycopg2.connect(self.database_url) as connection:
+            cursor = connection.cursor(cursor_factory=psycopg2.extras.RealDictCursor)
+            cursor.execute(f"SELECT * FROM {table}")
+            return [dict(row) for row in cursor.fetchall()]
+
+    def newest_results(self) -> list[Row]:
+        newest: dict[tuple[str, str], Row] = {}
+        for message in log.read(self.kafka, COMPLETED.name):
+            row = json.loads(message.value())
+            key = row["portfolio_id"], row["transaction_id"]
+            if key not in newest or row["as_of"] > newest[key]["as_of"]:
+                newest[key] = row
+        return list(newest.values())
+
+    def published_positions(self) -> list[Row]:
+        newest = {m.key(): m.value() for m in log.read(self.kafka, POSITIONS.name)}
+        return [json.loads(value) for value in newest.values() if value is not None]
+
+    def dead_letters(self) -> list[tuple[str, int, int]]:
+        places = []
+        for message in log.read(self.kafka, DEAD_LETTER.name):
+            headers = dict(message.headers())
+            places.append(
+                (
+                    headers["source-topic"].decode(),
+                    int(headers["source-partition"]),
+                    int(headers["source-offset"]),
+                )
+            )
+        return places
+
+    def live(self, path: str) -> Row:
+        """The answer of whichever worker owns it, when one does: 503 means to ask again."""
+        until = time.monotonic() + ANSWER_SECONDS_MAX
+        while time.monotonic() < until:
+            for url in self.urls:
+                with suppress(httpx.TransportError):
+                    answer = self._http.get(url + path)
+                    if answer.status_code != 503:
+                        found: Row = answer.json()
+                        return found
+            time.sleep(0.1)
+        raise AssertionError(f"nobody answers {path}")
+
+    def live_lots(self, books: Books) -> dict[tuple[str, str], list[Row]]:
+        return {
+            (p, s): self.live(f"/portfolios/{p}/positions/{s}/lots")["lots"]
+            for p, s in books.positions
+        }
+
+    def live_positions(self, books: Books) -> list[Row]:
+        portfolios = {p for p, _ in books.positions}
+        return [
+            row for p in portfolios for row in self.live(f"/portfolios/{p}/positions")["positions"]
+        ]
+
+    def expected(self) -> Books:
+        """The books by the independent fold of what lies in the input topics."""
+
+        def records(topic: str) -> list[Record]:
+            return [
+                Record(m.topic(), m.partition(), m.offset(), m.key(), m.value())
+                for m in log.read(self.kafka, topic)
+            ]
+
+        return expected(records(RAW_TRANSACTIONS.name), records(PORTFOLIOS.name))
+
+    def differences(self, *, dead_letters_repeat: bool = False) -> list[str]:
+        """Everything that anybody can see, against the independent fold. Dead letters repeat in
+        their topic, not in PostgreSQL, where the inputs were read a second time."""
+        dead = self.dead_letters()
+        books = self.expected()
+        assert books.results
+        return differences(
+            books,
+            results=self.newest_results(),
+            transactions=self.rows("transactions"),
+            disposals=self.rows("lot_disposals"),
+            positions=self.rows("positions"),
+            lots=self.live_lots(books),
+            lots_view=self.rows("lots"),
+            portfolios=self.rows("portfolios"),
+            dead=set(dead) if dead_letters_repeat else dead,
+        ) + differences(books, positions=self.published_positions()) + differences(
+            books, positions=self.live_positions(books)
+        )  # fmt: skip
+
+    def inputs(self) -> dict[str, int]:
+        statuses = self.statuses()
+        assert statuses is not None
+        return {name: sum(s["inputs"][name] for s in statuses) for name in statuses[0]["inputs"]}
