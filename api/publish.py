@@ -11,7 +11,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from prometheus_client import CollectorRegistry, Counter
 
 from api.problems import Problem, unavailable
-from wire.broker import Broker
+from wire.broker import NOT_UNDERSTOOD, Broker
 
 log = structlog.get_logger(__name__)
 DELIVERY_SECONDS_MAX = 8.0
@@ -122,7 +122,9 @@ class Publisher:
     def why(self, error: KafkaException) -> str:
         """Why a call failed. Its own error tells only that nobody answered; what stands behind
         that, as a password that is refused, came beside."""
-        return (self._heard or error.args[0]).str()
+        if self._heard is not None:
+            return self._heard.str()
+        return f"{error.args[0].str()}: {NOT_UNDERSTOOD}"
 
     def _poll(self) -> None:
         while not self._closing.is_set():

@@ -8,7 +8,7 @@ import structlog
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
-from wire.broker import Broker
+from wire.broker import NOT_UNDERSTOOD, Broker
 from wire.topics import ALL
 
 log = structlog.get_logger(__name__)
@@ -34,7 +34,11 @@ class Admin(AdminClient):
         that, as a password that is refused, is told beside."""
         self.poll(0)
         told = [heard for heard in self._heard if heard.code() != KafkaError._ALL_BROKERS_DOWN]
-        return str((told or error.args)[-1].str())
+        if told:
+            return told[-1].str()
+        bare: KafkaError = error.args[0]
+        is_silence = bare.code() == KafkaError._TRANSPORT
+        return f"{bare.str()}: {NOT_UNDERSTOOD}" if is_silence else bare.str()
 
 
 def wait_for_broker(broker: Broker) -> Admin:

@@ -7,6 +7,10 @@ terms of their own and a TLS context of Python's.
 import ssl
 from dataclasses import asdict, dataclass, field
 
+# What it means where a client says no more than that it is without a connection: one was made,
+# and ended without a word.
+NOT_UNDERSTOOD = "KAFKA_SECURITY_PROTOCOL may be another than the one spoken there"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Broker:
