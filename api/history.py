@@ -16,6 +16,7 @@ from typing import Annotated, Any
 
 import msgspec
 import psycopg2
+import structlog
 from fastapi import APIRouter, Query, Response
 from psycopg2.errors import UndefinedTable
 from sqlalchemy import (
@@ -40,6 +41,7 @@ from migrations.schema import dead_letters, lot_disposals, portfolios, transacti
 from wire.objects import MESSAGE_BYTES_MAX
 from wire.results import instant
 
+log = structlog.get_logger(__name__)
 CONNECTIONS_MAX = 4
 CONNECT_SECONDS_MAX = 3
 STATEMENT_SECONDS_MAX = 10
@@ -189,6 +191,7 @@ class History:
             pool_size=CONNECTIONS_MAX,
             pool_pre_ping=True,
         )
+        self._told: str | None = None
         self._threads = ThreadPoolExecutor(CONNECTIONS_MAX, thread_name_prefix="history")
 
     def close(self) -> None:
@@ -208,12 +211,20 @@ class History:
         )
         try:
             return await asyncio.wait_for(reading, ANSWER_SECONDS_MAX)
-        except (OperationalError, InterfaceError, TimeoutError):
+        except (OperationalError, InterfaceError, TimeoutError) as error:
+            self._tell(error)
             raise unavailable("database-away", "PostgreSQL does not answer now.") from None
         except ProgrammingError as error:
             if isinstance(error.orig, UndefinedTable):
                 raise unavailable("database-empty", "The database is not migrated.") from None
             raise
+
+    def _tell(self, error: Exception) -> None:
+        """Log why PostgreSQL is away: once, however many ask meanwhile."""
+        why = str(getattr(error, "orig", error)).strip()
+        if why != self._told:
+            log.warning("database_away", error=why)
+        self._told = why
 
     def _read(
         self,

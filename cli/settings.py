@@ -8,6 +8,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
+from psycopg2 import ProgrammingError
+from psycopg2.extensions import parse_dsn
 
 from calculator.relief import ReliefMethod
 from wire.broker import Broker
@@ -61,7 +63,7 @@ class Settings:
         return cls(
             data_dir=Path(values.get("DATA_DIR", ".local")).expanduser().absolute(),
             kafka=_kafka(values),
-            database_url=_url(values, "DATABASE_URL", ("postgresql", "postgres")),
+            database_url=_database_url(values),
             partitions=_integer(values, "PARTITIONS", "8", 1024),
             api_host=values.get("API_HOST", "127.0.0.1"),
             api_port=_integer(values, "API_PORT", "8000", 65535),
@@ -158,6 +160,18 @@ def _url(values: Mapping[str, str], name: str, schemes: tuple[str, ...]) -> str 
         # The address may carry a password: name the scheme alone.
         rule = f"an address that begins with {schemes[0]}:// and names a host"
         raise SettingError(name, rule, parts.scheme + "://...")
+    return text
+
+
+def _database_url(values: Mapping[str, str]) -> str | None:
+    text = _url(values, "DATABASE_URL", ("postgresql", "postgres"))
+    if text is not None:
+        try:
+            parse_dsn(text)
+        except ProgrammingError:
+            # What it says may quote the password.
+            rule = "an address in which libpq understands each part and option"
+            raise SettingError("DATABASE_URL", rule) from None
     return text
 
 

@@ -46,6 +46,7 @@ def test_the_environment_wins_over_the_file_and_empty_counts_as_absent(tmp_path:
         ("KAFKA_BOOTSTRAP", "kafka://localhost:9092"),
         ("DATABASE_URL", "mysql://localhost/x"),
         ("DATABASE_URL", "postgresql:///x"),
+        ("DATABASE_URL", "postgresql://localhost/x?ssl_mode=require"),
         ("WORKER_URLS", "http://a:1,b:2"),
         ("DEFAULT_COST_BASIS_METHOD", "fifo"),
         ("LOG_LEVEL", "LOUD"),
@@ -105,9 +106,10 @@ def test_what_does_not_fit_the_protocol_is_refused_by_name(
 
 
 def test_a_password_is_not_repeated() -> None:
-    with pytest.raises(SettingError) as refused:
-        Settings.from_environment({"DATABASE_URL": "mysql://me:secret@host/x"}, NOWHERE)
-    assert "secret" not in str(refused.value)
+    for url in ("mysql://me:secret@host/x", "postgresql://me:secret%zz@host/x"):
+        with pytest.raises(SettingError) as refused:
+            Settings.from_environment({"DATABASE_URL": url}, NOWHERE)
+        assert "secret" not in str(refused.value)
 
 
 def test_the_command_ends_with_2_for_a_wrong_variable(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import httpx
 import pytest
 from aiokafka import AIOKafkaConsumer
 from faust.transport.drivers.aiokafka import credentials_to_aiokafka_auth
 from faust.types.auth import to_credentials
+from psutil import Process
 
 from cli.servers import Connections
 from cli.servers import kafka as embedded
@@ -24,10 +24,11 @@ from tests.conftest import empty_data_dir
 from tests.system.events import trade
 from tests.system.log import make_topics_anew, send
 from tests.system.secured import KEY_PASSWORD, PASSWORD, USER, Secured, make_keys, secured_kafka
-from tests.system.system import System, free_port
 from tests.system.test_http import BUY
+from tests.system.whole import Whole
 from wire.broker import Broker
 
+Start = Callable[[Connections], Whole]
 WRONG = "the-secret-of-somebody-else"
 REFUSED = "Authentication failed"
 PATIENCE = [
@@ -75,42 +76,6 @@ def database(database_url: str) -> str:
     return database_url
 
 
-class Running:
-    """A worker, a store and the API as processes."""
-
-    def __init__(self, kafka: Broker, database: str, folder: Path) -> None:
-        self.system = System(Connections(kafka, database), database, folder)
-        port = free_port()
-        self.url = f"http://127.0.0.1:{port}"
-        self.parts = [self.system.worker(), self.system.store, self.system.api(port)]
-        for part in self.parts:
-            part.start()
-
-    def readiness(self) -> tuple[int, str]:
-        """What /readyz of the API answers; 0 while nobody listens."""
-        try:
-            answer = httpx.get(f"{self.url}/readyz", timeout=20, trust_env=False)
-        except httpx.HTTPError as error:
-            return 0, repr(error)
-        return answer.status_code, answer.text
-
-    def logs(self) -> list[str]:
-        return [part.log_path.read_text() for part in self.parts]
-
-
-@pytest.fixture
-def run(database: str, tmp_path: Path) -> Iterator[Callable[[Broker], Running]]:
-    running: list[Running] = []
-
-    def run(kafka: Broker) -> Running:
-        running.append(Running(kafka, database, tmp_path))
-        return running[-1]
-
-    yield run
-    for one in running:
-        one.system.stop()
-
-
 async def topics_as_faust_sees_them(kafka: Broker) -> set[str]:
     credentials = to_credentials(application_options(kafka)["broker_credentials"])
     options = credentials_to_aiokafka_auth(credentials)
@@ -134,36 +99,34 @@ def test_both_kinds_of_clients_come_in_by_each_mechanism(secured: Secured, mecha
 
 @pytest.mark.parametrize("way", [by_password, by_certificate])
 def test_an_event_goes_from_the_door_to_the_live_tables_and_to_postgresql(
-    secured: Secured, way: Callable[[Secured], Broker], run: Callable[[Broker], Running]
+    secured: Secured, way: Callable[[Secured], Broker], database: str, start: Start
 ) -> None:
     kafka = way(secured)
     make_topics_anew(kafka)
-    running = run(kafka)
-    system = running.system
-    system.wait_until(lambda: running.readiness()[0] == 200, 60, "the API is ready")
-    applied = httpx.post(
-        f"{running.url}/ingest/transaction?wait=applied",
-        content=json.dumps(BUY),
-        timeout=20,
-        trust_env=False,
-    )
-    assert (applied.status_code, applied.json()["outcome"]) == (200, "booked")
+    whole = start(Connections(kafka, database))
+    whole.wait_until_ready()
+    assert whole.apply(BUY) == "booked"
     send(kafka, [trade("P1", "S1", "SELL", "2024-02-01", "4", "150")])
-    system.wait_settled()
-    assert system.differences() == []
-    assert [secret for secret in SECRETS for log in running.logs() if secret in log] == []
+    whole.wait_settled()
+    assert whole.differences() == []
+    assert secrets_in(whole) == []
 
 
 def test_a_wrong_password_is_said_by_every_part_and_nobody_is_ready(
-    secured: Secured, run: Callable[[Broker], Running]
+    secured: Secured, database: str, start: Start
 ) -> None:
-    running = run(replace(by_password(secured), sasl_password=WRONG))
-    system = running.system
-    system.wait_until(lambda: REFUSED in running.readiness()[1], 30, "/readyz says why")
-    assert running.readiness()[0] == 503
-    system.wait_until(lambda: all(REFUSED in log for log in running.logs()), 30, "all say why")
-    assert system.statuses() is None
-    assert [secret for secret in SECRETS for log in running.logs() if secret in log] == []
+    whole = start(Connections(replace(by_password(secured), sasl_password=WRONG), database))
+    whole.wait_until(lambda: REFUSED in whole.readiness()[1], 30, "/readyz says why")
+    assert whole.readiness()[0] == 503
+    whole.wait_until(lambda: all(REFUSED in log for log in whole.logs()), 30, "all say why")
+    assert whole.statuses() is None
+    assert secrets_in(whole) == []
+
+
+def secrets_in(whole: Whole) -> list[str]:
+    """Those that are in a log, or that anybody can read who lists processes."""
+    argv = [" ".join(Process(p.process.pid).cmdline()) for p in whole.parts if p.process]
+    return [secret for secret in SECRETS for text in (*whole.logs(), *argv) if secret in text]
 
 
 def test_a_wrong_password_is_said_by_the_commands(
