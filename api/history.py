@@ -210,7 +210,7 @@ class History:
             self._threads, self._read, listing, asked, scope, after, page.limit
         )
         try:
-            return await asyncio.wait_for(reading, ANSWER_SECONDS_MAX)
+            answer = await asyncio.wait_for(reading, ANSWER_SECONDS_MAX)
         except (OperationalError, InterfaceError, TimeoutError) as error:
             self._tell(error)
             raise unavailable("database-away", "PostgreSQL does not answer now.") from None
@@ -218,6 +218,8 @@ class History:
             if isinstance(error.orig, UndefinedTable):
                 raise unavailable("database-empty", "The database is not migrated.") from None
             raise
+        self._told = None
+        return answer
 
     def _tell(self, error: Exception) -> None:
         """Log why PostgreSQL is away: once, however many ask meanwhile."""

@@ -117,14 +117,14 @@ class Publisher:
     def partition_counts(self, seconds_max: float) -> dict[str, int]:
         """How many partitions each topic has. Blocks; raises KafkaException when Kafka is away."""
         topics = self._producer.list_topics(timeout=seconds_max).topics
+        self._heard = None  # it was overcome
         return {name: len(topic.partitions) for name, topic in topics.items()}
 
     def why(self, error: KafkaException) -> str:
         """Why a call failed. Its own error tells only that nobody answered; what stands behind
         that, as a password that is refused, came beside."""
-        if self._heard is not None:
-            return self._heard.str()
-        return f"{error.args[0].str()}: {NOT_UNDERSTOOD}"
+        heard = self._heard  # which another thread replaces
+        return f"{error.args[0].str()}: {NOT_UNDERSTOOD}" if heard is None else heard.str()
 
     def _poll(self) -> None:
         while not self._closing.is_set():

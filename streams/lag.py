@@ -33,11 +33,11 @@ class CommittedEnds:
 
     def of(self, places: Collection[TP]) -> dict[TP, int]:
         """Raises KafkaException while the broker is away."""
+        self._kafka.poll(0)  # what it hears beside must not pile up
         try:
             return committed_ends(self._kafka, places)
         except KafkaException as error:
             if error.args[0].code() not in _OUTDATED:
-                self._kafka.poll(0)  # what it heard beside must not pile up
                 raise
         self._kafka = Admin(self._broker)
         return committed_ends(self._kafka, places)

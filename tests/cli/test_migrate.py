@@ -67,10 +67,9 @@ def test_up_says_why_a_database_cannot_be_used(
 ) -> None:
     monkeypatch.setattr("cli.servers.embedded.EXTERNAL_TIMEOUT_SECONDS", 1.0)
     url = elsewhere.environment["DATABASE_URL"] + "_not_there"
-    for wrong, why in ((url, 'not_there" does not exist'), (url + "?no=option", "invalid URI")):
-        said = Portfolio(elsewhere.environment | {"DATABASE_URL": wrong})("up", code=1).stderr
-        assert "DATABASE_URL: " in said
-        assert why in said
+    said = Portfolio(elsewhere.environment | {"DATABASE_URL": url})("up", code=1).stderr
+    assert "DATABASE_URL: " in said
+    assert 'not_there" does not exist' in said
 
 
 @pytest.mark.parametrize("command", [("migrate",), ("up",), ("reset", "--yes")])

@@ -7,7 +7,9 @@ import pytest
 from click.testing import CliRunner
 
 from calculator.relief import ReliefMethod
+from cli import parts
 from cli.main import main
+from cli.servers import Connections
 from cli.settings import SettingError, Settings
 from wire.broker import Broker
 
@@ -73,6 +75,13 @@ def test_what_kafka_asks_for_is_read_into_one_broker() -> None:
         bootstrap="localhost:9092", security_protocol="SASL_PLAINTEXT", sasl_mechanism="PLAIN",
         sasl_username="me", sasl_password="secret",
     )  # fmt: skip
+
+
+def test_a_process_that_is_started_reads_the_same_broker() -> None:
+    settings = Settings.from_environment(SASL, NOWHERE)
+    assert settings.kafka is not None
+    told = parts.environment(settings, Connections(settings.kafka, "postgresql://localhost/x"))
+    assert Settings.from_environment(told, NOWHERE).kafka == settings.kafka
 
 
 @pytest.mark.parametrize(
