@@ -4,12 +4,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg2
+import structlog
 from psycopg2.errors import UndefinedTable
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.exc import InterfaceError, OperationalError, ProgrammingError
 
 from api.problems import unavailable
 
+log = structlog.get_logger(__name__)
 CONNECT_SECONDS_MAX = 3
 ANSWER_SECONDS_MAX = 15.0
 
@@ -36,14 +38,27 @@ def reader(database_url: str, connections: int, statement_seconds_max: int) -> E
     )
 
 
-@contextmanager
-def answering() -> Iterator[None]:
-    """A problem 503 where PostgreSQL is away, or not ready for us."""
-    try:
-        yield
-    except (OperationalError, InterfaceError, TimeoutError):
-        raise unavailable("database-away", "PostgreSQL does not answer now.") from None
-    except ProgrammingError as error:
-        if isinstance(error.orig, UndefinedTable):
-            raise unavailable("database-empty", "The database is not migrated.") from None
-        raise
+class Outages:
+    """Says why PostgreSQL is away, in the log, once for each reason."""
+
+    def __init__(self) -> None:
+        self._told: str | None = None
+
+    @contextmanager
+    def refused(self) -> Iterator[None]:
+        """A problem 503 where PostgreSQL is away, or not ready for us."""
+        try:
+            yield
+        except (OperationalError, InterfaceError, TimeoutError) as error:
+            self._tell(str(getattr(error, "orig", error)).strip())
+            raise unavailable("database-away", "PostgreSQL does not answer now.") from None
+        except ProgrammingError as error:
+            if isinstance(error.orig, UndefinedTable):
+                raise unavailable("database-empty", "The database is not migrated.") from None
+            raise
+        self._told = None
+
+    def _tell(self, why: str) -> None:
+        if why != self._told:
+            log.warning("database_away", error=why)
+        self._told = why

@@ -33,7 +33,15 @@ GivenInstant = Annotated[
 ]
 Date = Annotated[str, Field(examples=["2023-12-01"], json_schema_extra={"format": "date"})]
 Currency = Annotated[str, Field(pattern=f"^{fields.CURRENCY}$", examples=["USD"])]
-FreeText = Annotated[str, Field(min_length=1, max_length=fields.FREE_TEXT_LENGTH_MAX)]
+FreeText = Annotated[
+    str,
+    Field(
+        description="Without control characters.",
+        min_length=1,
+        max_length=fields.FREE_TEXT_LENGTH_MAX,
+        json_schema_extra={"pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f]*$"},
+    ),
+]
 Version = Annotated[int, Field(ge=1, le=fields.VERSION_MAX)]
 GivenVersion = Version | Annotated[str, Field(pattern="^[1-9][0-9]{0,9}$", examples=["2"])]
 AsOf = Annotated[int, Field(description="Of two answers about one thing the higher is newer.")]

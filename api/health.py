@@ -42,7 +42,7 @@ class Health:
         try:
             counts = await asyncio.to_thread(self._publisher.partition_counts, CHECK_SECONDS_MAX)
         except KafkaException as error:
-            return str(error.args[0].str())
+            return self._publisher.why(error)
         wanted = self._workers.partitions
         for topic in INPUTS:
             if counts.get(topic.name) != wanted:

@@ -195,6 +195,7 @@ class History:
 
     def __init__(self, database_url: str) -> None:
         self._engine = database.reader(database_url, CONNECTIONS_MAX, STATEMENT_SECONDS_MAX)
+        self._outages = database.Outages()
         self._threads = ThreadPoolExecutor(CONNECTIONS_MAX, thread_name_prefix="history")
 
     def close(self) -> None:
@@ -226,7 +227,7 @@ class History:
             scope,
             page.limit,
         )
-        with database.answering():
+        with self._outages.refused():
             return await asyncio.wait_for(reading, database.ANSWER_SECONDS_MAX)
 
     def _read(

@@ -56,6 +56,7 @@ class Keyring:
 
     def __init__(self, database_url: str) -> None:
         self._engine = database.reader(database_url, CONNECTIONS_MAX, LOOK_UP_SECONDS_MAX)
+        self._outages = database.Outages()
         self._threads = ThreadPoolExecutor(CONNECTIONS_MAX, thread_name_prefix="keys")
         self._kept: dict[str, _Kept] = {}
         self._look_ups: dict[str, asyncio.Task[_Kept | None]] = {}
@@ -103,7 +104,7 @@ class Keyring:
 
     async def _look_up(self, key_id: str) -> _Kept | None:
         try:
-            with database.answering():
+            with self._outages.refused():
                 reading = asyncio.get_running_loop().run_in_executor(
                     self._threads, self._read, key_id
                 )

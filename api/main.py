@@ -33,7 +33,7 @@ for a key, `portfolio keys add` makes one: `read` for live tables and history, `
 def create_app(settings: ApiSettings) -> FastAPI:
     """The application. It starts while Kafka, PostgreSQL or the workers are away."""
     registry = CollectorRegistry()
-    publisher = Publisher(settings.kafka_bootstrap, registry)
+    publisher = Publisher(settings.kafka, registry)
     workers = Workers(settings.worker_urls, settings.partitions, settings.cluster_secret)
     waits = Waits(workers)
     past = History(settings.database_url)

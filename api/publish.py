@@ -6,11 +6,14 @@ from collections import Counter as Counts
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import structlog
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from prometheus_client import CollectorRegistry, Counter
 
 from api.problems import Problem, unavailable
+from wire.broker import NOT_UNDERSTOOD, Broker
 
+log = structlog.get_logger(__name__)
 DELIVERY_SECONDS_MAX = 8.0
 POLL_SECONDS = 0.1
 RECORDS_PER_TURN = 200  # handed over before other requests get their turn
@@ -60,10 +63,11 @@ class _Delivery:
 class Publisher:
     """One idempotent producer and the thread that collects its delivery reports."""
 
-    def __init__(self, bootstrap: str, registry: CollectorRegistry) -> None:
-        self._bootstrap = bootstrap
+    def __init__(self, broker: Broker, registry: CollectorRegistry) -> None:
+        self._broker = broker
         self._producer = self._new_producer()
         self._spent = False
+        self._heard: KafkaError | None = None
         self._closing = threading.Event()
         self._poller = threading.Thread(target=self._poll, name="delivery-reports", daemon=True)
         self._published = Counter(
@@ -113,7 +117,14 @@ class Publisher:
     def partition_counts(self, seconds_max: float) -> dict[str, int]:
         """How many partitions each topic has. Blocks; raises KafkaException when Kafka is away."""
         topics = self._producer.list_topics(timeout=seconds_max).topics
+        self._heard = None  # it was overcome
         return {name: len(topic.partitions) for name, topic in topics.items()}
+
+    def why(self, error: KafkaException) -> str:
+        """Why a call failed. Its own error tells only that nobody answered; what stands behind
+        that, as a password that is refused, came beside."""
+        heard = self._heard  # which another thread replaces
+        return f"{error.args[0].str()}: {NOT_UNDERSTOOD}" if heard is None else heard.str()
 
     def _poll(self) -> None:
         while not self._closing.is_set():
@@ -125,11 +136,17 @@ class Publisher:
     def _on_error(self, error: KafkaError) -> None:
         # An idempotent producer that cannot keep its promise takes no more records, for ever.
         self._spent = self._spent or error.fatal()
+        if error.code() == KafkaError._ALL_BROKERS_DOWN:
+            return
+        # It comes again at every attempt to connect.
+        if self._heard is None or self._heard.code() != error.code():
+            log.warning("kafka_error", error=error.str())
+        self._heard = error
 
     def _new_producer(self) -> Producer:
         return Producer(
             {
-                "bootstrap.servers": self._bootstrap,
+                **self._broker.options,
                 "client.id": "portfolio-api",
                 "enable.idempotence": True,
                 "acks": "all",

@@ -3,6 +3,8 @@
 import ipaddress
 from dataclasses import dataclass, field
 
+from wire.broker import Broker
+
 AUTO, REQUIRED = "auto", "required"  # of API_KEYS
 
 
@@ -10,7 +12,7 @@ AUTO, REQUIRED = "auto", "required"  # of API_KEYS
 class ApiSettings:
     """Addresses of the parts behind the API, and its own; what it asks of those who come in."""
 
-    kafka_bootstrap: str
+    kafka: Broker
     database_url: str = field(repr=False)
     partitions: int
     worker_urls: tuple[str, ...]  # asked first; a name may resolve to several addresses

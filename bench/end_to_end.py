@@ -85,7 +85,7 @@ def run_once(
     """One run on empty topics and tables, and the limits beside it."""
     say("sending ...")
     stage.begin_anew()
-    send(stage.connections.kafka_bootstrap, load)
+    send(stage.connections.kafka, load)
     say("running ...")
     with stage.system(workers) as system:
         started = time.perf_counter()

@@ -38,10 +38,10 @@ class Floor:
 
 def measure(stage: Stage, events: int, *, has_primary_key: bool) -> Floor:
     """Read the results of all events and copy them."""
-    bootstrap, url = stage.connections.kafka_bootstrap, stage.connections.database_url
+    url = stage.connections.database_url
     consumer = Consumer(
         {
-            "bootstrap.servers": bootstrap,
+            **stage.connections.kafka.options,
             "group.id": f"floor-{os.getpid()}",
             "enable.auto.commit": False,
             "isolation.level": "read_committed",

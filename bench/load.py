@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from confluent_kafka import KafkaError, Producer
 
+from wire.broker import Broker
 from wire.partitioner import partition_of
 from wire.topics import PORTFOLIOS, RAW_TRANSACTIONS
 
@@ -120,12 +121,12 @@ def _event(load: Load, trade: Trade, portfolio_id: str) -> bytes:
     ).encode()
 
 
-def send(bootstrap: str, load: Load) -> None:
+def send(broker: Broker, load: Load) -> None:
     """Put portfolio records and transactions into their topics and wait until all are there."""
     failed: list[KafkaError] = []
     producer = Producer(
         {
-            "bootstrap.servers": bootstrap,
+            **broker.options,
             "log_level": 3,  # it would say that a new broker is still loading
             "acks": "all",
             "enable.idempotence": True,

@@ -27,6 +27,7 @@ from tests.oracle.murmur2 import partition_of
 from tests.system.events import trade
 from tests.system.log import read, send
 from tests.system.system import Part, System
+from wire.broker import Broker
 from wire.topics import COMPLETED
 
 PER_SECOND = 160.0
@@ -53,10 +54,10 @@ class Standstill:
 class Flow:
     """One transaction after the other into each partition in turn, until it ends."""
 
-    def __init__(self, bootstrap: str) -> None:
+    def __init__(self, broker: Broker) -> None:
         self._ended = threading.Event()
         self._thread = threading.Thread(
-            target=send, args=(bootstrap, self._messages(), PER_SECOND), daemon=True
+            target=send, args=(broker, self._messages(), PER_SECOND), daemon=True
         )
         self._thread.start()
 
@@ -76,10 +77,10 @@ class Flow:
         self._thread.join()
 
 
-def longest_standstill(bootstrap: str, since: float, until: float) -> float:
+def longest_standstill(broker: Broker, since: float, until: float) -> float:
     """Seconds, over all partitions, by the times at which results were written."""
     times: dict[int, list[float]] = {partition: [since] for partition in range(PARTITIONS)}
-    for message in read(bootstrap, COMPLETED.name):
+    for message in read(broker, COMPLETED.name):
         at = message.timestamp()[1] / 1000
         if since <= at <= until:
             times[message.partition()].append(at)
@@ -111,7 +112,7 @@ def measure(system: System, change: Callable[[], None], workers: int) -> float:
     change()
     system.wait_until(lambda: serving(system) == workers, SERVED_SECONDS_MAX, "all is served")
     time.sleep(REST_SECONDS)
-    return longest_standstill(system.bootstrap, since, time.time() - 1)
+    return longest_standstill(system.kafka, since, time.time() - 1)
 
 
 def serving(system: System) -> int:
@@ -127,7 +128,7 @@ def serving(system: System) -> int:
 
 def run_once(stage: Stage) -> dict[str, float]:
     with two_workers(stage) as system:
-        flow = Flow(system.bootstrap)
+        flow = Flow(system.kafka)
         time.sleep(REST_SECONDS)
         second: Part = system.worker()
         found = {

@@ -27,6 +27,7 @@ from cli.printing import console, json_option, table
 from tests.faults.cast import Cast, running
 from tests.oracle.events import Mess, Message, generate
 from tests.system.log import send
+from wire.broker import Broker
 
 TARGETS = ("worker",) * 10 + ("kafka", "postgres")
 RECOVERY_SECONDS_MAX = 120.0
@@ -52,9 +53,9 @@ class Soaked:
 class Flow(threading.Thread):
     """Sends at an even pace until it is told to end."""
 
-    def __init__(self, bootstrap: str, messages: list[Message], per_second: float) -> None:
+    def __init__(self, broker: Broker, messages: list[Message], per_second: float) -> None:
         super().__init__(daemon=True)
-        self._broker, self._messages, self._per_second = bootstrap, messages, per_second
+        self._broker, self._messages, self._per_second = broker, messages, per_second
         self._ended = threading.Event()
 
     def run(self) -> None:
@@ -125,7 +126,7 @@ def run(minutes: float, kills: int, per_second: float, workers: int) -> Soaked:
     (folder / "cache").symlink_to(LOCAL / "cache")
     try:
         with running(folder, workers) as cast:
-            flow = Flow(cast.bootstrap, messages, per_second)
+            flow = Flow(cast.kafka, messages, per_second)
             began = time.monotonic()
             done, slowest = soak(cast, flow, minutes, kills)
             flow.end()

@@ -17,7 +17,6 @@ from typing import Self
 
 import psutil
 import psycopg2
-from confluent_kafka.admin import AdminClient
 
 from bench.load import PARTITIONS
 from cli.servers import Connections, down, up
@@ -26,7 +25,7 @@ from cli.servers.ports import is_free
 from cli.servers.processes import Command, Process, start_bound, tail
 from cli.settings import Settings
 from migrations.upgrade import upgrade
-from streams.topics import create_topics
+from streams.topics import Admin, create_topics
 from wire.topics import ALL
 
 ROOT = Path(__file__).parents[1]
@@ -58,7 +57,7 @@ class Stage:
         )
         found = up(self._settings, start=start_bound)
         self.connections = Connections(
-            found.kafka_bootstrap, found.database_url.rpartition("/")[0] + f"/{DATABASE}"
+            found.kafka, found.database_url.rpartition("/")[0] + f"/{DATABASE}"
         )
         self._admin_url = found.database_url
         return self
@@ -94,15 +93,15 @@ class Stage:
         upgrade(self.connections.database_url)
 
     def _empty_topics(self) -> None:
-        bootstrap = self.connections.kafka_bootstrap
-        admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+        kafka = self.connections.kafka
+        admin = Admin(kafka)
         ours = {topic.name for topic in ALL}
         existing = ours & set(admin.list_topics(timeout=10).topics)
         for future in admin.delete_topics(list(existing)).values() if existing else ():
             future.result()
         while ours & set(admin.list_topics(timeout=10).topics):
             time.sleep(0.1)
-        create_topics(bootstrap, PARTITIONS)
+        create_topics(kafka, PARTITIONS)
 
     @contextmanager
     def system(self, workers: int) -> Iterator["System"]:
@@ -127,7 +126,7 @@ class System:
             "PATH": os.environ["PATH"],
             "PYTHONPATH": str(ROOT),
             "DATA_DIR": str(folder),
-            "KAFKA_BOOTSTRAP": connections.kafka_bootstrap,
+            "KAFKA_BOOTSTRAP": connections.kafka.bootstrap,
             "DATABASE_URL": connections.database_url,
             "PARTITIONS": str(PARTITIONS),
             "LOG_FORMAT": "json",

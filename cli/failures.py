@@ -11,6 +11,7 @@ from confluent_kafka import KafkaError, KafkaException
 from cli.printing import masked
 from cli.servers import ServerError
 from migrations.errors import UnknownRevision
+from streams.topics import Admin
 
 PATIENCE_SECONDS = 15.0
 # What a broker says that has just begun, or of topics that were just created.
@@ -24,7 +25,7 @@ PASSING = (
 T = TypeVar("T")
 
 
-def patiently(ask: Callable[[], T]) -> T:
+def patiently(kafka: Admin, ask: Callable[[], T]) -> T:
     """The answer, asked for again while the error is one that passes."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
@@ -32,7 +33,8 @@ def patiently(ask: Callable[[], T]) -> T:
             return ask()
         except KafkaException as error:
             if error.args[0].code() not in PASSING or time.monotonic() > deadline:
-                raise
+                name = error.args[0].name()
+                raise ServerError(f"Kafka: {kafka.why(error)} ({name})") from error
         time.sleep(0.1)
 
 

@@ -8,15 +8,15 @@ from confluent_kafka import (
     KafkaException,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient
 
 from cli.failures import patiently
+from streams.topics import Admin
 
 ANSWER_SECONDS_MAX = 10.0
 Place = tuple[str, int]  # topic, partition
 
 
-def offsets(kafka: AdminClient, group: str, places: Iterable[Place]) -> dict[Place, int]:
+def offsets(kafka: Admin, group: str, places: Iterable[Place]) -> dict[Place, int]:
     """Where the group would go on; 0 where it never was."""
     found = dict.fromkeys(places, 0)
     # A broker that never had a group does not answer in time what it knows of one.
@@ -29,17 +29,17 @@ def offsets(kafka: AdminClient, group: str, places: Iterable[Place]) -> dict[Pla
         given = answers[group].result().topic_partitions
         return {(one.topic, one.partition): max(0, one.offset) for one in given}
 
-    return patiently(ask)
+    return patiently(kafka, ask)
 
 
-def with_members(kafka: AdminClient, groups: Iterable[str]) -> list[str]:
+def with_members(kafka: Admin, groups: Iterable[str]) -> list[str]:
     """Those groups that somebody is in, or may be about to enter."""
     states = _states(kafka)
     at_rest = (None, ConsumerGroupState.EMPTY, ConsumerGroupState.DEAD)
     return [group for group in groups if states.get(group) not in at_rest]
 
 
-def delete(kafka: AdminClient, groups: Iterable[str]) -> None:
+def delete(kafka: Admin, groups: Iterable[str]) -> None:
     """Forget the groups, which must be empty."""
     states = _states(kafka)
     known = [group for group in groups if group in states]
@@ -49,11 +49,11 @@ def delete(kafka: AdminClient, groups: Iterable[str]) -> None:
             future.result()
 
 
-def _states(kafka: AdminClient) -> dict[str, ConsumerGroupState]:
+def _states(kafka: Admin) -> dict[str, ConsumerGroupState]:
     def ask() -> dict[str, ConsumerGroupState]:
         listed = kafka.list_consumer_groups(request_timeout=ANSWER_SECONDS_MAX).result()
         for error in listed.errors:
             raise KafkaException(error)
         return {group.group_id: group.state for group in listed.valid}
 
-    return patiently(ask)
+    return patiently(kafka, ask)

@@ -14,7 +14,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from calculator import Cancellation, Portfolio, Transaction
 from cli.printing import console, json_option, messages, print_json
 from cli.sending import Sender
-from cli.servers import kafka_bootstrap
+from cli.servers import broker
+from wire.broker import Broker
 from wire.csvlines import NumberedEvent, events_of_csv, events_of_json_lines
 from wire.fields import FieldError, Malformed
 from wire.portfolios import decode_portfolio
@@ -72,8 +73,8 @@ def ingest(
     Malformed lines are reported on stderr and left out; the others are sent all the same, and the
     exit code is 1. Sending a file again does no harm: what is known already changes nothing.
     """
-    bootstrap = None if dry_run else kafka_bootstrap(context.obj)
-    summary = ingest_file(file, bootstrap, are_portfolios)
+    kafka = None if dry_run else broker(context.obj)
+    summary = ingest_file(file, kafka, are_portfolios)
     if as_json:
         print_json(_described(summary))
     else:
@@ -81,10 +82,10 @@ def ingest(
     context.exit(1 if summary.malformed else 0)
 
 
-def ingest_file(file: Path, bootstrap: str | None, are_portfolios: bool | None = None) -> Summary:
-    """Send a file to the Kafka at `bootstrap`, None: only check it; complain on stderr."""
+def ingest_file(file: Path, kafka: Broker | None, are_portfolios: bool | None = None) -> Summary:
+    """Send a file to Kafka, None: only check it; complain on stderr."""
     with open_source(file, are_portfolios) as source:
-        sender = None if bootstrap is None else Sender(bootstrap, source.topic.name)
+        sender = None if kafka is None else Sender(kafka, source.topic.name)
         with _progress(source, file) as advance:
             return send_all(source, str(file), sender, _complain(file), advance)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import psycopg2
 from confluent_kafka import IsolationLevel, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
+from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]
 
 from cli import addresses, groups
 from cli.failures import patiently, told_plainly
@@ -13,6 +13,7 @@ from cli.groups import Place
 from cli.servers import Connections, ServerError, connections
 from cli.settings import Settings
 from cli.workers import Workers, ask_workers
+from streams.topics import Admin
 from wire.topics import APP_ID, INPUTS, RESULTS
 
 POLL_SECONDS = 0.2
@@ -60,23 +61,19 @@ def behind_the_books(found: Connections, workers: Workers, partitions: int) -> i
     """Records of the inputs not booked yet, and holdings still being re-booked."""
     behind = sum(status.lag for status in workers.statuses)
     unserved = workers.unserved(partitions)
-    return behind + (_behind_the_group(_admin(found), unserved) if unserved else 0)
+    return behind + (_behind_the_group(Admin(found.kafka), unserved) if unserved else 0)
 
 
 @told_plainly()
 def behind_the_store(found: Connections, partitions: int) -> int:
     """Committed records of the results not in PostgreSQL yet."""
     places = [(topic.name, p) for topic in RESULTS for p in range(partitions)]
-    ends = end_offsets(_admin(found), places)
+    ends = end_offsets(Admin(found.kafka), places)
     done = dict.fromkeys(ends, 0) | _store_progress(found.database_url)
     return sum(max(0, end - done[place]) for place, end in ends.items())
 
 
-def _admin(found: Connections) -> AdminClient:
-    return AdminClient({"bootstrap.servers": found.kafka_bootstrap, "log_level": 0})
-
-
-def end_offsets(kafka: AdminClient, places: Iterable[Place]) -> dict[Place, int]:
+def end_offsets(kafka: Admin, places: Iterable[Place]) -> dict[Place, int]:
     """Where a reader of committed records ends."""
     latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
     asked = {TopicPartition(*place): latest for place in places}
@@ -89,7 +86,7 @@ def end_offsets(kafka: AdminClient, places: Iterable[Place]) -> dict[Place, int]
         )
         return {(at.topic, at.partition): one.result().offset for at, one in answers.items()}
 
-    return patiently(ask)
+    return patiently(kafka, ask)
 
 
 def _store_progress(database_url: str) -> dict[Place, int]:
@@ -102,7 +99,7 @@ def _store_progress(database_url: str) -> dict[Place, int]:
         connection.close()
 
 
-def _behind_the_group(kafka: AdminClient, unserved: Iterable[int]) -> int:
+def _behind_the_group(kafka: Admin, unserved: Iterable[int]) -> int:
     """Partitions that nobody serves now: their last owner told the group how far it was."""
     places = [(topic.name, partition) for topic in INPUTS for partition in unserved]
     done = groups.offsets(kafka, APP_ID, places)

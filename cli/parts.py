@@ -90,7 +90,7 @@ def environment(settings: Settings, found: Connections) -> Mapping[str, str]:
     """
     return {
         "DATA_DIR": str(settings.data_dir),
-        "KAFKA_BOOTSTRAP": found.kafka_bootstrap,
+        **found.kafka.variables,
         "DATABASE_URL": found.database_url,
         "PARTITIONS": str(settings.partitions),
         "API_HOST": settings.api_host,

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import click
-from confluent_kafka.admin import AdminClient
 
 from cli import groups, parts
 from cli.failures import told_plainly
@@ -17,6 +16,7 @@ from cli.settings import Settings
 from cli.up import prepare
 from migrations.upgrade import empty
 from streams import logs
+from streams.topics import Admin
 from wire.topics import ALL, APP_ID
 
 ANSWER_SECONDS_MAX = 30.0
@@ -38,7 +38,7 @@ def reset(settings: Settings, yes: bool, as_json: bool) -> None:
         raise click.UsageError("this deletes every event and all that was made of them: say --yes")
     logs.configure("WARNING", settings.log_format)
     with supervise.claimed(settings), _servers(settings) as found:
-        kafka = AdminClient({"bootstrap.servers": found.kafka_bootstrap, "log_level": 0})
+        kafka = Admin(found.kafka)
         with told_plainly():
             _wait_until_nobody_works(kafka)
             # First: what is left of a reset that broke off here, the topics fill again.
@@ -65,7 +65,7 @@ def _servers(settings: Settings) -> Iterator[Connections]:
             embedded.down(settings)
 
 
-def _wait_until_nobody_works(kafka: AdminClient) -> None:
+def _wait_until_nobody_works(kafka: Admin) -> None:
     deadline = time.monotonic() + GROUP_SECONDS_MAX
     while busy := groups.with_members(kafka, GROUPS):
         if time.monotonic() > deadline:
@@ -73,7 +73,7 @@ def _wait_until_nobody_works(kafka: AdminClient) -> None:
         time.sleep(0.2)
 
 
-def _delete_topics(kafka: AdminClient) -> None:
+def _delete_topics(kafka: Admin) -> None:
     there = kafka.list_topics(timeout=ANSWER_SECONDS_MAX).topics
     ours = [topic.name for topic in ALL if topic.name in there]
     if ours:

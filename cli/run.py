@@ -13,7 +13,7 @@ from cli.asking import Api
 from cli.ingest import ingest_file
 from cli.lag import wait_until_applied
 from cli.printing import console, json_option, messages, print_json
-from cli.servers import kafka_bootstrap
+from cli.servers import broker
 from cli.servers.supervise import Supervisor
 from cli.settings import Settings
 from cli.verify import command as verify
@@ -66,10 +66,10 @@ def _system(settings: Settings) -> Iterator[Supervisor | None]:
 
 def _ingest(settings: Settings) -> None:
     """Send the sample and wait until all of it is booked and stored."""
-    bootstrap = kafka_bootstrap(settings)
+    kafka = broker(settings)
     say = messages()
     with importlib.resources.as_file(importlib.resources.files("samples")) as folder:
         for name in FILES:
-            summary = ingest_file(Path(folder) / name, bootstrap)
+            summary = ingest_file(Path(folder) / name, kafka)
             say.print(f"sent {summary.sent} events of {name}", style="dim")
     wait_until_applied(settings, APPLIED_SECONDS_MAX)

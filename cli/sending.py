@@ -5,6 +5,8 @@ import time
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from cli.servers import ServerError
+from streams.topics import Admin
+from wire.broker import Broker
 from wire.partitioner import partition_of
 
 ANSWER_SECONDS_MAX = 15.0
@@ -17,11 +19,11 @@ POLL_EVERY = 1000
 class Sender:
     """Sends to one topic; `finish` returns once everything is stored."""
 
-    def __init__(self, bootstrap: str, topic: str) -> None:
+    def __init__(self, broker: Broker, topic: str) -> None:
         self._topic = topic
         self._producer = Producer(
             {
-                "bootstrap.servers": bootstrap,
+                **broker.options,
                 "enable.idempotence": True,
                 "acks": "all",
                 "linger.ms": 20,
@@ -38,7 +40,7 @@ class Sender:
         self._error: KafkaError | None = None
         self.sent = 0
         self.lost = 0
-        self._partitions = self._count_partitions()
+        self._partitions = _count_partitions(Admin(broker), topic)
 
     def send(self, portfolio_id: str, value: bytes) -> None:
         """Hand over one event; raise once it is known that an earlier one was lost."""
@@ -71,22 +73,23 @@ class Sender:
                 f"{self.lost} events were not delivered{why}; sending the file again is safe"
             )
 
-    def _count_partitions(self) -> int:
-        # A broker may not know yet what was created a moment ago.
-        deadline = time.monotonic() + NEW_TOPIC_SECONDS_MAX
-        while True:
-            try:
-                topics = self._producer.list_topics(self._topic, timeout=ANSWER_SECONDS_MAX).topics
-            except KafkaException as error:
-                raise ServerError(f"Kafka does not answer: {error.args[0].str()}") from error
-            partitions = len(topics[self._topic].partitions)
-            if partitions:
-                return partitions
-            if time.monotonic() > deadline:
-                raise ServerError(f"there is no topic {self._topic}: `portfolio up` creates it")
-            time.sleep(0.1)
-
     def _delivered(self, error: KafkaError | None, message: Message) -> None:
         if error is not None:
             self.lost += 1
             self._error = error
+
+
+def _count_partitions(kafka: Admin, topic: str) -> int:
+    # A broker may not know yet what was created a moment ago.
+    deadline = time.monotonic() + NEW_TOPIC_SECONDS_MAX
+    while True:
+        try:
+            topics = kafka.list_topics(topic, timeout=ANSWER_SECONDS_MAX).topics
+        except KafkaException as error:
+            raise ServerError(f"Kafka does not answer: {kafka.why(error)}") from error
+        partitions = len(topics[topic].partitions)
+        if partitions:
+            return partitions
+        if time.monotonic() > deadline:
+            raise ServerError(f"there is no topic {topic}: `portfolio up` creates it")
+        time.sleep(0.1)

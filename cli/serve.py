@@ -7,7 +7,7 @@ import click
 
 from api.settings import is_loopback
 from cli import addresses, parts
-from cli.servers import connections, kafka_bootstrap
+from cli.servers import broker, connections
 from cli.settings import Settings
 
 
@@ -45,7 +45,7 @@ def worker(settings: Settings, http_host: str, http_port: int, datadir: Path | N
     logs.configure(settings.log_level, settings.log_format)
     process.run(
         WorkerSettings(
-            kafka_bootstrap=kafka_bootstrap(settings),
+            kafka=broker(settings),
             data_dir=datadir or parts.workers_dir(settings) / f"port-{http_port}",
             http_host=http_host,
             http_port=http_port,
@@ -74,7 +74,7 @@ def store(settings: Settings, http_host: str, http_port: int | None) -> None:
     found = connections(settings)
     process.run(
         StoreSettings(
-            kafka_bootstrap=found.kafka_bootstrap,
+            kafka=found.kafka,
             database_url=found.database_url,
             http_host=http_host,
             http_port=http_port,
@@ -101,7 +101,7 @@ def api(settings: Settings, port: int | None) -> None:
     found = connections(settings)
     app = create_app(
         ApiSettings(
-            kafka_bootstrap=found.kafka_bootstrap,
+            kafka=found.kafka,
             database_url=found.database_url,
             partitions=settings.partitions,
             worker_urls=settings.worker_urls or addresses.addresses(settings).workers,

@@ -35,7 +35,7 @@ def collect(settings: Settings) -> dict[str, Any]:
     """Everything that `status --json` says."""
     away: list[str] = []
     found: dict[str, Any] = {
-        "kafka": {"bootstrap": settings.kafka_bootstrap},
+        "kafka": {"bootstrap": settings.kafka and settings.kafka.bootstrap},
         "database": {"url": settings.database_url},
         "api": _api(settings, away),
         "store": _store(settings, away),
@@ -49,7 +49,7 @@ def collect(settings: Settings) -> dict[str, Any]:
     except ServerError as error:
         away.append(str(error))
         return found
-    found["kafka"]["bootstrap"] = servers.kafka_bootstrap
+    found["kafka"]["bootstrap"] = servers.kafka.bootstrap
     found["database"]["url"] = servers.database_url
     _add_books(settings, servers, found)
     return found

@@ -101,7 +101,7 @@ def prepare(settings: Settings, found: Connections) -> None:
     """Topics and tables, where they are missing."""
     with told_plainly():
         try:
-            create_topics(found.kafka_bootstrap, settings.partitions)
+            create_topics(found.kafka, settings.partitions)
         except TopicsMismatch as error:
             raise ServerError(str(error)) from error
         upgrade(found.database_url)
@@ -114,7 +114,7 @@ def tell(settings: Settings, *, as_json: bool = False) -> None:
     if as_json:
         print_json(
             {
-                "kafka": {"bootstrap": found.kafka_bootstrap},
+                "kafka": {"bootstrap": found.kafka.bootstrap},
                 "database": {"url": found.database_url},
                 "api": {"url": doors.api},
                 "workers": [{"url": url} for url in doors.workers],
@@ -127,7 +127,7 @@ def tell(settings: Settings, *, as_json: bool = False) -> None:
         out.print(
             "            asks for a key: `portfolio keys add NAME --scope read --scope write`"
         )
-    out.print(f"Kafka       {found.kafka_bootstrap}")
+    out.print(f"Kafka       {found.kafka.bootstrap}")
     out.print(f"PostgreSQL  {masked(found.database_url)}")
     out.print(f"workers     {'  '.join(doors.workers)}")
     out.print(f"logs        {Files(settings.data_dir).log('api').parent}")

@@ -36,7 +36,7 @@ class WorkerApp(Application):
         super().__init__(
             APP_ID,
             **application_options(
-                broker=f"batches://{settings.kafka_bootstrap}",
+                settings.kafka,
                 store="partitions://",
                 datadir=str(settings.data_dir / "faust"),
                 topic_partitions=settings.partitions,
@@ -81,7 +81,7 @@ class WorkerApp(Application):
         self.pumps.clear()
         gc.collect()
         logs = await self._start_logs(partitions)
-        restorer = Restorer(self.settings.kafka_bootstrap, self._tables)
+        restorer = Restorer(self.settings.kafka, self._tables)
         try:
             tables = await asyncio.to_thread(restorer.restore, partitions)
             for partition, transactions in zip(partitions, logs, strict=True):

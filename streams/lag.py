@@ -8,8 +8,9 @@ from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-d
 from faust.types.tuples import TP
 
 from streams.app import WorkerApp
-from streams.topics import admin
+from streams.topics import Admin
 from streams.transport import Positions
+from wire.broker import Broker
 from wire.topics import INPUTS
 
 _KEEP_SECONDS = 0.05  # many askers make one question
@@ -26,18 +27,19 @@ _OUTDATED = {
 class CommittedEnds:
     """Where readers of committed records end. From any thread."""
 
-    def __init__(self, bootstrap: str) -> None:
-        self._bootstrap = bootstrap
-        self._kafka = admin(bootstrap)
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+        self._kafka = Admin(broker)
 
     def of(self, places: Collection[TP]) -> dict[TP, int]:
         """Raises KafkaException while the broker is away."""
+        self._kafka.poll(0)  # what it hears beside must not pile up
         try:
             return committed_ends(self._kafka, places)
         except KafkaException as error:
             if error.args[0].code() not in _OUTDATED:
                 raise
-        self._kafka = admin(self._bootstrap)
+        self._kafka = Admin(self._broker)
         return committed_ends(self._kafka, places)
 
 
@@ -46,7 +48,7 @@ class InputLag:
 
     def __init__(self, app: WorkerApp) -> None:
         self._app = app
-        self._ends = CommittedEnds(app.settings.kafka_bootstrap)
+        self._ends = CommittedEnds(app.settings.kafka)
         self._asked_at = 0.0
         self._records = 0
 

@@ -10,6 +10,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from streams import state
 from streams.step import Headers, Outcome
+from wire.broker import Broker
 from wire.topics import (
     APP_ID,
     CHANGELOG,
@@ -52,12 +53,12 @@ class Delivered:
 class TransactionLog:
     """The log of one partition, as its only writer."""
 
-    def __init__(self, bootstrap: str, partition: int) -> None:
+    def __init__(self, broker: Broker, partition: int) -> None:
         """Fence the writer before and abort what it left open. Blocks; raises KafkaException."""
         self._partition = partition
         self._producer = Producer(
             {
-                "bootstrap.servers": bootstrap,
+                **broker.options,
                 "transactional.id": f"{APP_ID}-{partition}",
                 "transaction.timeout.ms": 10_000,
                 "message.timeout.ms": 9_000,

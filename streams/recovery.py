@@ -18,6 +18,7 @@ from mode import Service
 from mode.utils import locks
 
 import streams.transport  # noqa: F401 - registers the transport that the apps name
+from wire.broker import Broker
 
 log = structlog.get_logger(__name__)
 EXIT_TAKE_OVER_FAILED = 73
@@ -125,9 +126,11 @@ class Application(faust.App):
         os._exit(0)
 
 
-def application_options(**options: Any) -> dict[str, Any]:
+def application_options(broker: Broker, **options: Any) -> dict[str, Any]:
     """What every app of this project says to Faust."""
     return {
+        "broker": f"batches://{broker.bootstrap}",
+        "broker_credentials": _credentials(broker),
         "TableManager": OwnTableManager,
         "value_serializer": "raw",
         "key_serializer": "raw",
@@ -142,3 +145,16 @@ def application_options(**options: Any) -> dict[str, Any]:
         "broker_max_poll_records": 4000,
         **options,
     }
+
+
+def _credentials(broker: Broker) -> Any:
+    """The broker's terms as Faust hands them to its client; None: it has none."""
+    context = broker.tls()
+    if broker.sasl_mechanism is not None:
+        return faust.SASLCredentials(
+            mechanism=broker.sasl_mechanism,
+            username=broker.sasl_username,
+            password=broker.sasl_password,
+            ssl_context=context,
+        )
+    return context

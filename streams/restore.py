@@ -17,6 +17,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from calculator import TransactionType
 from streams import state
 from streams.tables import Table, Tables
+from wire.broker import Broker
 from wire.topics import APP_ID, CHANGELOG, COMPLETED, PORTFOLIOS_CURRENT, POSITIONS, Topic
 
 log = structlog.get_logger(__name__)
@@ -62,11 +63,11 @@ _published = msgspec.json.Decoder(_Published).decode
 class Restorer:
     """Restores the partitions of one take-over together."""
 
-    def __init__(self, bootstrap: str, tables: Tables) -> None:
+    def __init__(self, broker: Broker, tables: Tables) -> None:
         self._tables = tables
         self._consumer = Consumer(
             {
-                "bootstrap.servers": bootstrap,
+                **broker.options,
                 "group.id": f"{APP_ID}-restore",
                 "enable.auto.commit": False,
                 "enable.partition.eof": True,

@@ -4,13 +4,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from calculator import ReliefMethod
+from wire.broker import Broker
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerSettings:
     """One worker process."""
 
-    kafka_bootstrap: str
+    kafka: Broker
     data_dir: Path  # of this worker alone
     http_host: str
     http_port: int
@@ -29,7 +30,7 @@ class WorkerSettings:
 class StoreSettings:
     """One store process."""
 
-    kafka_bootstrap: str
+    kafka: Broker
     database_url: str
     data_dir: Path  # Faust wants one; nothing of worth is kept there
     partitions: int

@@ -10,16 +10,17 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from streams import metrics
 from streams.lag import CommittedEnds
+from wire.broker import Broker
 
 OK = "ok"
 
 
 def create_api(
-    bootstrap: str, standing: Callable[[], str], progress: Callable[[], Mapping[TP, int]]
+    broker: Broker, standing: Callable[[], str], progress: Callable[[], Mapping[TP, int]]
 ) -> FastAPI:
     """`standing` says OK or what the store waits for, `progress` how far each partition is."""
     api = FastAPI(title="Store", docs_url=None, redoc_url=None, openapi_url=None)
-    committed = CommittedEnds(bootstrap)
+    committed = CommittedEnds(broker)
 
     @api.get("/livez")
     async def livez() -> dict[str, str]:

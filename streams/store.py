@@ -48,7 +48,7 @@ class StoreApp(Application):
         super().__init__(
             APP_ID,
             **application_options(
-                broker=f"batches://{settings.kafka_bootstrap}",
+                settings.kafka,
                 store="memory://",
                 datadir=str(settings.data_dir),
                 topic_partitions=settings.partitions,
@@ -200,7 +200,7 @@ def run(settings: StoreSettings) -> NoReturn:
         Membership.folder = Folder(settings.data_dir)
     try:
         # Its consumer would not notice topics that are created after it joined.
-        create_topics(settings.kafka_bootstrap, settings.partitions)
+        create_topics(settings.kafka, settings.partitions)
     except TopicsMismatch as error:
         log.critical("refused", error=str(error))
         raise SystemExit(EXIT_SETTING) from error
@@ -208,6 +208,6 @@ def run(settings: StoreSettings) -> NoReturn:
     BatchConsumer.batch_records_max = 4000
     app = create_app(settings)
     if settings.http_port is not None:
-        door = standing.create_api(settings.kafka_bootstrap, app.standing, app.progress)
+        door = standing.create_api(settings.kafka, app.standing, app.progress)
         open_door(door, settings.http_host, settings.http_port)
     run_process(app)

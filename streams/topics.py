@@ -1,16 +1,17 @@
 """Creates the topics: explicit partitions, each with its own way of being kept."""
 
 import time
+from collections import deque
+from typing import Any
 
 import structlog
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
+from wire.broker import NOT_UNDERSTOOD, Broker
 from wire.topics import ALL
 
 log = structlog.get_logger(__name__)
-# librdkafka would print a line for every refused connection while a broker is away.
-QUIET = {"log_level": 0}
 
 
 class TopicsMismatch(Exception):
@@ -18,29 +19,49 @@ class TopicsMismatch(Exception):
     topics have: the partition of a portfolio, and so its books, hang on it."""
 
 
-def admin(bootstrap: str) -> AdminClient:
-    return AdminClient({"bootstrap.servers": bootstrap, **QUIET})
+class Admin(AdminClient):
+    """Asks a broker about topics and groups. Its calls raise KafkaException."""
+
+    def __init__(self, broker: Broker) -> None:
+        # Not a method of this object: the two would keep each other, and the connections, alive.
+        self._heard: deque[KafkaError] = deque(maxlen=10)
+        hear: Any = self._heard.append
+        # librdkafka would print a line for every refused connection while a broker is away.
+        super().__init__({**broker.options, "error_cb": hear, "log_level": 0})
+
+    def why(self, error: KafkaException) -> str:
+        """Why a call failed. Its own error tells only that nobody answered; what stands behind
+        that, as a password that is refused, is told beside."""
+        self.poll(0)
+        told = [heard for heard in self._heard if heard.code() != KafkaError._ALL_BROKERS_DOWN]
+        if told:
+            return told[-1].str()
+        bare: KafkaError = error.args[0]
+        is_silence = bare.code() == KafkaError._TRANSPORT
+        return f"{bare.str()}: {NOT_UNDERSTOOD}" if is_silence else bare.str()
 
 
-def wait_for_broker(bootstrap: str) -> AdminClient:
-    """An admin client of a broker that answers, however long it takes to come up."""
-    client, waited = admin(bootstrap), 0
+def wait_for_broker(broker: Broker) -> Admin:
+    """A client of a broker that answers, however long it takes to come up."""
+    client, waited = Admin(broker), 0
     while True:
         try:
             client.list_topics(timeout=5)
         except KafkaException as error:
             if waited % 6 == 0:
-                log.warning("waiting_for_kafka", bootstrap=bootstrap, error=str(error))
+                log.warning(
+                    "waiting_for_kafka", bootstrap=broker.bootstrap, error=client.why(error)
+                )
             waited += 1
             time.sleep(0.5)
         else:
             return client
 
 
-def create_topics(bootstrap: str, partitions: int) -> None:
+def create_topics(broker: Broker, partitions: int) -> None:
     """Create what is missing and return when it can be written; raise TopicsMismatch where what
     exists is of another size."""
-    client = wait_for_broker(bootstrap)
+    client = wait_for_broker(broker)
     found = client.list_topics(timeout=10)
     for name in (topic.name for topic in ALL if topic.name in found.topics):
         if len(found.topics[name].partitions) != partitions:

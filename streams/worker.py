@@ -38,7 +38,7 @@ def run(settings: WorkerSettings) -> NoReturn:
     """Run a worker until it is told to stop. Waits for Kafka where it is not there yet."""
     try:
         Membership.folder = Folder(settings.data_dir)
-        create_topics(settings.kafka_bootstrap, settings.partitions)
+        create_topics(settings.kafka, settings.partitions)
     except (FolderRefused, TopicsMismatch) as error:
         log.critical("refused", error=str(error))
         raise SystemExit(EXIT_SETTING) from error

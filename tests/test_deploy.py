@@ -6,7 +6,6 @@ import re
 import shutil
 import subprocess
 import tomllib
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +21,14 @@ from cli.servers import jars, kafka
 from cli.settings import Settings
 from deploy import healthy
 from streams import metrics
+from tests.cli.portfolio import VARIABLES
+from wire.broker import Broker
 from wire.workers import SECRET_HEADER
 
 ROOT = Path(__file__).parents[1]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = sorted(name for name, service in SERVICES.items() if "build" in service)
-SETTINGS = {field.name.upper() for field in fields(Settings)}
 EXAMPLE = set(re.findall(r"^#(\w+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
 # Of the containers alone; `.env.example` names them as well.
 OF_COMPOSE = {"POSTGRES_PASSWORD", "GRAFANA_PASSWORD"}
@@ -57,12 +57,12 @@ def test_the_parts_are_there() -> None:
 
 
 def test_every_variable_that_the_settings_know_is_in_the_example() -> None:
-    assert EXAMPLE == SETTINGS | OF_COMPOSE
+    assert EXAMPLE == VARIABLES | OF_COMPOSE
 
 
 @pytest.mark.parametrize("name", OURS)
 def test_every_variable_of_a_part_is_one_that_it_reads(name: str) -> None:
-    assert set(SERVICES[name]["environment"]) <= SETTINGS
+    assert set(SERVICES[name]["environment"]) <= VARIABLES
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -72,7 +72,7 @@ def test_the_settings_of_a_part_are_valid(name: str) -> None:
         for variable, value in SERVICES[name]["environment"].items()
     }
     settings = Settings.from_environment(environment, dotenv=Path("/dev/null"))
-    assert settings.kafka_bootstrap == "kafka:19092"
+    assert settings.kafka == Broker(bootstrap="kafka:19092")
     assert settings.database_url == "postgresql://portfolio:portfolio@postgres:5432/portfolio"
     assert settings.worker_urls == ("http://worker:6066",)
 

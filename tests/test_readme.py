@@ -4,7 +4,6 @@ import importlib
 import json
 import re
 import tomllib
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from calculator import Portfolio, Transaction
 from cli.main import COMMANDS, main
 from cli.settings import Settings
 from streams import metrics
+from tests.cli.portfolio import VARIABLES
 from tests.test_tidy import MODULES, PACKAGES
 from wire.portfolios import decode_portfolio
 from wire.transactions import decode_transaction
@@ -67,7 +67,7 @@ def test_every_command_is_told_of() -> None:
 
 def test_every_setting_is_told_of_with_its_default() -> None:
     variables = [name for cell in column("variable") for name in re.findall(r"`(\w+)`", cell)]
-    assert set(variables) == {field.name.upper() for field in fields(Settings)}
+    assert set(variables) == VARIABLES
     given = Settings.from_environment({}, dotenv=Path("/dev/null"))
     defaults = dict(zip(column("variable"), column("variable", 1), strict=True))
     assert defaults["`PARTITIONS`"] == str(given.partitions)

@@ -2,10 +2,10 @@
 
 from cli.servers.embedded import (
     Connections,
+    broker,
     connections,
     database_url,
     down,
-    kafka_bootstrap,
     running,
     up,
 )
@@ -14,10 +14,10 @@ from cli.servers.errors import ServerError
 __all__ = [
     "Connections",
     "ServerError",
+    "broker",
     "connections",
     "database_url",
     "down",
-    "kafka_bootstrap",
     "running",
     "up",
 ]

@@ -25,7 +25,7 @@ def up(settings: Settings, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(_described(settings, found)))
         return
-    click.echo(f"Kafka       {found.kafka_bootstrap}")
+    click.echo(f"Kafka       {found.kafka.bootstrap}")
     click.echo(f"PostgreSQL  {masked(found.database_url)}")
 
 
@@ -45,6 +45,6 @@ def _described(settings: Settings, found: Connections) -> dict[str, Any]:
     """What `status` says too, and the process behind each embedded server."""
     pids = {name: process.pid for name, process in embedded.running(settings).items()}
     return {
-        "kafka": {"bootstrap": found.kafka_bootstrap, "pid": pids.get("kafka")},
+        "kafka": {"bootstrap": found.kafka.bootstrap, "pid": pids.get("kafka")},
         "database": {"url": found.database_url, "pid": pids.get("postgres")},
     }

@@ -19,6 +19,7 @@ from cli.servers.errors import ServerError
 from cli.servers.ports import LOOPBACK
 from cli.servers.processes import Command, Process
 from cli.settings import Settings
+from wire.broker import Broker
 
 START_TIMEOUT_SECONDS = 120.0
 EXTERNAL_TIMEOUT_SECONDS = 30.0
@@ -32,7 +33,7 @@ Start = Callable[[Command], Process]
 class Connections:
     """Where the two servers are, embedded or not."""
 
-    kafka_bootstrap: str
+    kafka: Broker
     database_url: str
 
 
@@ -64,15 +65,16 @@ def up(settings: Settings, *, start: Start = processes.start) -> Connections:
     long as the calling thread, `Supervisor.start` as long as the supervisor.
     """
     files = Files(settings.data_dir)
-    if settings.kafka_bootstrap is None or settings.database_url is None:
+    if settings.kafka is None or settings.database_url is None:
         prepare(files)
         with locked(files):
             _start_missing(settings, files, start)
     found = _addresses(settings, files)
-    if settings.kafka_bootstrap is not None and not kafka.wait_until_answers(
-        found.kafka_bootstrap, EXTERNAL_TIMEOUT_SECONDS
-    ):
-        raise ServerError(f"KAFKA_BOOTSTRAP: no broker answers at {found.kafka_bootstrap}")
+    if settings.kafka is not None:
+        why = kafka.wait_until_answers(found.kafka, EXTERNAL_TIMEOUT_SECONDS)
+        if why is not None:
+            where = found.kafka.bootstrap
+            raise ServerError(f"KAFKA_BOOTSTRAP: no broker answers at {where}: {why}")
     if settings.database_url is not None:
         why = postgres.wait_until_answers(found.database_url, EXTERNAL_TIMEOUT_SECONDS)
         if why is not None:
@@ -108,14 +110,14 @@ def running(settings: Settings) -> dict[str, Process]:
 
 def connections(settings: Settings) -> Connections:
     """Where the servers are; an embedded one must be up."""
-    return Connections(kafka_bootstrap(settings), database_url(settings))
+    return Connections(broker(settings), database_url(settings))
 
 
-def kafka_bootstrap(settings: Settings) -> str:
+def broker(settings: Settings) -> Broker:
     """Where Kafka is, for what needs nothing else; an embedded one must be up."""
-    if settings.kafka_bootstrap is None:
+    if settings.kafka is None:
         _demand(settings, "kafka")
-    return _bootstrap(settings, Files(settings.data_dir))
+    return _broker(settings, Files(settings.data_dir))
 
 
 def database_url(settings: Settings) -> str:
@@ -150,11 +152,11 @@ def locked(files: Files) -> Iterator[None]:
 
 
 def _addresses(settings: Settings, files: Files) -> Connections:
-    return Connections(_bootstrap(settings, files), _database(settings, files))
+    return Connections(_broker(settings, files), _database(settings, files))
 
 
-def _bootstrap(settings: Settings, files: Files) -> str:
-    return settings.kafka_bootstrap or f"{LOOPBACK}:{_port(files, 'kafka')}"
+def _broker(settings: Settings, files: Files) -> Broker:
+    return settings.kafka or Broker(bootstrap=f"{LOOPBACK}:{_port(files, 'kafka')}")
 
 
 def _database(settings: Settings, files: Files) -> str:
@@ -180,7 +182,7 @@ def _start_missing(settings: Settings, files: Files, start: Start) -> None:
     up_now = running(settings)
     begun: list[tuple[Command, Process]] = []
     try:
-        if settings.kafka_bootstrap is None and "kafka" not in up_now:
+        if settings.kafka is None and "kafka" not in up_now:
             command = _kafka(files)
             begun.append((command, start(command)))
         if settings.database_url is None and "postgres" not in up_now:
@@ -228,7 +230,7 @@ def _wait(command: Command, process: Process, found: Connections) -> None:
 
 def _answers(name: str, found: Connections) -> bool:
     if name == "kafka":
-        return kafka.answers(found.kafka_bootstrap)
+        return kafka.obstacle(found.kafka) is None
     return postgres.obstacle(postgres.maintenance_url(found.database_url)) is None
 
 

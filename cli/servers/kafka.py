@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
 
 from cli.servers import jars
 from cli.servers.errors import ServerError
 from cli.servers.ports import LOOPBACK
 from cli.servers.processes import Command
+from streams.topics import Admin
+from wire.broker import Broker
 
 JAVA_MAJOR_MIN = 17
 # Java reads names of files by the locale: under C it would know no path that is not ASCII.
@@ -105,24 +106,23 @@ def command(where: Place, port: int, log: Path, pid_file: Path) -> Command:
     )
 
 
-def answers(bootstrap: str) -> bool:
-    """Whether a broker of the cluster answers a request for metadata now."""
-    # Without this the client prints a line for each connection that is refused.
-    client = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+def obstacle(broker: Broker) -> str | None:
+    """Why no broker of the cluster answers a request for metadata now; None: one does."""
+    client = Admin(broker)
     try:
-        return bool(client.list_topics(timeout=2).brokers)
-    except KafkaException:
-        return False
+        return None if client.list_topics(timeout=2).brokers else "the cluster has no broker"
+    except KafkaException as error:
+        return client.why(error)
 
 
-def wait_until_answers(bootstrap: str, seconds: float) -> bool:
-    """Wait for a broker that another program started."""
+def wait_until_answers(broker: Broker, seconds: float) -> str | None:
+    """Wait for a broker that another program started; return why it cannot be used, if so."""
     deadline = time.monotonic() + seconds
-    while not answers(bootstrap):
+    while (why := obstacle(broker)) is not None:
         if time.monotonic() > deadline:
-            return False
+            return why
         time.sleep(0.1)
-    return True
+    return None
 
 
 def _properties(data: Path, broker_port: int, controller_port: int) -> str:

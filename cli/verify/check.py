@@ -3,8 +3,6 @@
 import math
 from contextlib import closing
 
-from confluent_kafka.admin import AdminClient
-
 from calculator import Portfolio, ReliefMethod, Source
 from cli.lag import end_offsets
 from cli.servers import Connections
@@ -25,6 +23,7 @@ from cli.verify.live import LiveTables
 from cli.verify.published import TOPICS, Published, read_published
 from cli.verify.report import A_ROW, NOTHING, Report, Row
 from cli.workers import Workers
+from streams.topics import Admin
 from wire.portfolios import decode_portfolio
 from wire.topics import COMPLETED, PORTFOLIOS, PORTFOLIOS_CURRENT, POSITIONS, RAW_TRANSACTIONS
 from wire.transactions import decode_transaction
@@ -40,13 +39,13 @@ def check(
     found: Connections, workers: Workers, partitions: int, default_method: ReliefMethod, limit: int
 ) -> Report:
     """Everything has been booked and stored before; nothing may come in meanwhile."""
-    kafka = AdminClient({"bootstrap.servers": found.kafka_bootstrap, "log_level": 0})
+    kafka = Admin(found.kafka)
     numbers = range(partitions)
     input_places = [(topic.name, number) for topic in INPUT_TOPICS for number in numbers]
     input_ends = end_offsets(kafka, input_places)
     result_ends = end_offsets(kafka, [(topic.name, n) for topic in TOPICS for n in numbers])
     report = Report(limit)
-    inputs = read_inputs(found.kafka_bootstrap, input_ends, partitions)
+    inputs = read_inputs(found.kafka, input_ends, partitions)
     report.events = inputs.events
     with (
         closing(Database(found.database_url)) as database,
@@ -54,7 +53,7 @@ def check(
     ):
         comparison = Comparison(inputs, database, live, report)
         for number in numbers:
-            published = read_published(found.kafka_bootstrap, result_ends, number, report)
+            published = read_published(found.kafka, result_ends, number, report)
             books = fold(inputs.partitions[number], published, default_method)
             inputs.partitions[number] = Partition()  # it has served, and it was large
             comparison.compare(number, books, published)

@@ -8,6 +8,7 @@ from calculator import Cancellation, Portfolio, Source, Transaction
 from cli.groups import Place
 from cli.verify.reading import place_of, read
 from cli.verify.standing import Arrival
+from wire.broker import Broker
 from wire.fields import Malformed
 from wire.partitioner import partition_of
 from wire.portfolios import decode_portfolio
@@ -49,10 +50,10 @@ class Inputs:
     events: int = 0  # records of raw_transactions
 
 
-def read_inputs(bootstrap: str, ends: Mapping[Place, int], partitions: int) -> Inputs:
+def read_inputs(broker: Broker, ends: Mapping[Place, int], partitions: int) -> Inputs:
     """Read and sort everything."""
     inputs = Inputs([Partition() for _ in range(partitions)])
-    for message in read(bootstrap, ends):
+    for message in read(broker, ends):
         (topic, partition), offset = place_of(message)
         source = Source(topic, partition, offset)
         key, value = message.key(), message.value()

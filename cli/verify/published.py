@@ -12,6 +12,7 @@ from cli.groups import Place
 from cli.verify.inputs import Identity
 from cli.verify.reading import place_of, read
 from cli.verify.report import Report, Row
+from wire.broker import Broker
 from wire.topics import COMPLETED, PORTFOLIOS_CURRENT, POSITIONS
 
 Key = TypeVar("Key")
@@ -137,13 +138,13 @@ class Published:
 
 
 def read_published(
-    bootstrap: str, ends: Mapping[Place, int], partition: int, report: Report
+    broker: Broker, ends: Mapping[Place, int], partition: int, report: Report
 ) -> Published:
     """Read the result topics of one partition. as_of of a transaction must only ever grow."""
     published = Published()
     newest: dict[Identity, int] = {}
     here = {(t.name, partition): ends[t.name, partition] for t in TOPICS}
-    for message in read(bootstrap, here):
+    for message in read(broker, here):
         (topic, _), _ = place_of(message)
         key, value = message.key(), message.value()
         assert isinstance(key, bytes), "what workers write has a key"

@@ -13,18 +13,19 @@ from confluent_kafka import (
 )
 
 from cli.groups import Place
+from wire.broker import Broker
 
 BATCH_RECORDS = 5000
 BATCH_SECONDS = 0.05  # a call returns with fewer records, or none, only when these are over
 SILENCE_SECONDS_MAX = 30.0
 
 
-def read(bootstrap: str, ends: Mapping[Place, int]) -> Iterator[Message]:
+def read(broker: Broker, ends: Mapping[Place, int]) -> Iterator[Message]:
     """The records below these offsets, those of a partition in their order."""
     waiting = {place: end for place, end in ends.items() if end > 0}
     consumer = Consumer(
         {
-            "bootstrap.servers": bootstrap,
+            **broker.options,
             "group.id": "portfolio-verify",  # demanded, and never committed to
             "enable.auto.commit": False,
             "isolation.level": "read_committed",

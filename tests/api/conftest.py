@@ -32,7 +32,7 @@ def closed_port() -> int:
 @pytest.fixture(scope="session")
 def partitions(servers: Connections) -> int:
     """How many partitions the input topics have; other tests may have created them."""
-    admin = AdminClient({"bootstrap.servers": servers.kafka_bootstrap})
+    admin = AdminClient({**servers.kafka.options})
     wanted = [NewTopic(topic.name, PARTITIONS, 1, config=topic.config) for topic in INPUTS]
     for created in admin.create_topics(wanted).values():
         try:
@@ -52,7 +52,7 @@ def partitions(servers: Connections) -> int:
 def settings(servers: Connections, partitions: int) -> ApiSettings:
     """Settings without workers, and with a database that was never migrated."""
     return ApiSettings(
-        kafka_bootstrap=servers.kafka_bootstrap,
+        kafka=servers.kafka,
         database_url=servers.database_url,
         partitions=partitions,
         worker_urls=(f"http://127.0.0.1:{closed_port()}",),

@@ -11,6 +11,7 @@ from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 from fastapi import FastAPI, Request, Response
 
 from calculator import Ledger, Source
+from wire.broker import Broker
 from wire.fields import Malformed
 from wire.results import encode_result
 from wire.topics import RAW_TRANSACTIONS
@@ -78,11 +79,9 @@ class Books:
     """Books what is published after it was made: the topic and the ledger are real, the worker
     around them is not."""
 
-    def __init__(self, kafka_bootstrap: str, partitions: int) -> None:
+    def __init__(self, kafka: Broker, partitions: int) -> None:
         self._ledger = Ledger()
-        self._consumer = Consumer(
-            {"bootstrap.servers": kafka_bootstrap, "group.id": uuid.uuid4().hex}
-        )
+        self._consumer = Consumer({**kafka.options, "group.id": uuid.uuid4().hex})
         every = [TopicPartition(RAW_TRANSACTIONS.name, p) for p in range(partitions)]
         self._next = {p.partition: self._end(p) for p in every}
         self._consumer.assign([TopicPartition(p.topic, p.partition, self._end(p)) for p in every])

@@ -18,6 +18,7 @@ from tests.api.conftest import closed_port
 from tests.api.serving import client_of, served
 from tests.api.stand_in import StandIn
 from tests.api.test_ingest import buy, problem_of
+from wire.broker import Broker
 
 
 def test_alive_and_versioned_whatever_is_behind(api: httpx.Client) -> None:
@@ -51,7 +52,7 @@ def test_ready_when_kafka_database_and_a_worker_for_each_partition_are_there(
 def test_everything_away_is_said_part_by_part_and_answered_503(settings: ApiSettings) -> None:
     alone = replace(
         settings,
-        kafka_bootstrap=f"127.0.0.1:{closed_port()}",
+        kafka=Broker(bootstrap=f"127.0.0.1:{closed_port()}"),
         database_url=f"postgresql://nobody@127.0.0.1:{closed_port()}/none",
     )
     with client_of(create_app(alone)) as api, ThreadPoolExecutor() as threads:
@@ -92,7 +93,7 @@ def test_a_producer_that_failed_for_good_is_replaced(servers: Connections, parti
     record = Record("raw_transactions", partitions - 1, b"F", b"{}")
 
     async def published_around_a_failure() -> list[int]:
-        publisher = Publisher(servers.kafka_bootstrap, CollectorRegistry())
+        publisher = Publisher(servers.kafka, CollectorRegistry())
         publisher.start()
         before = await publisher.publish([record])
         failed = publisher._producer

@@ -29,9 +29,7 @@ def buy(**changes: object) -> dict[str, Any]:
 
 def record_at(servers: Connections, topic: str, partition: int, offset: int) -> tuple[bytes, bytes]:
     """Key and value of one record, read as any other program would."""
-    consumer = Consumer(
-        {"bootstrap.servers": servers.kafka_bootstrap, "group.id": uuid.uuid4().hex}
-    )
+    consumer = Consumer({**servers.kafka.options, "group.id": uuid.uuid4().hex})
     consumer.assign([TopicPartition(topic, partition, offset)])
     message = consumer.poll(10)
     consumer.close()

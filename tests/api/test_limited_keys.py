@@ -132,7 +132,7 @@ def test_dead_letters_are_of_the_portfolio_that_their_key_names(api: Api) -> Non
 
 
 def ends(servers: Connections, topic: str) -> list[int]:
-    consumer = Consumer({"bootstrap.servers": servers.kafka_bootstrap, "group.id": "ends"})
+    consumer = Consumer({**servers.kafka.options, "group.id": "ends"})
     count = len(consumer.list_topics(topic, 10).topics[topic].partitions)
     found = [consumer.get_watermark_offsets(TopicPartition(topic, p), 10)[1] for p in range(count)]
     consumer.close()

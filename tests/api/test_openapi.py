@@ -103,6 +103,25 @@ def test_the_documented_version_may_be_its_text(document: dict[str, Any]) -> Non
         )
 
 
+def test_the_documented_text_is_the_one_that_is_read(document: dict[str, Any]) -> None:
+    name, _ = document["components"]["schemas"]["PortfolioEvent"]["properties"]["name"]["anyOf"]
+    assert (name["minLength"], name["maxLength"]) == (1, fields.FREE_TEXT_LENGTH_MAX)
+    for text in (
+        "a",
+        "ä 家 😀",
+        '"\\',
+        "a\0b",
+        "\n",
+        "a\x1fb",
+        "\x7f",
+        "\x80",
+        "\x9f",
+        "\xa0",
+        "\u2028",
+    ):
+        assert bool(re.fullmatch(name["pattern"], text)) == (fields.free_text(text) == text)
+
+
 def test_instants_in_a_query_may_be_dates(document: dict[str, Any]) -> None:
     parameters = document["paths"]["/portfolios/{portfolio_id}/transactions"]["get"]["parameters"]
     for parameter in parameters:

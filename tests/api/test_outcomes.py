@@ -19,7 +19,7 @@ WAIT = {"wait": "applied", "timeout": "20"}
 
 @pytest.fixture(scope="module")
 def books(settings: ApiSettings) -> Iterator[Books]:
-    books = Books(settings.kafka_bootstrap, settings.partitions)
+    books = Books(settings.kafka, settings.partitions)
     with served(books.app) as books.url:
         yield books
     books.close()

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import chdir
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +15,20 @@ from click.testing import CliRunner, Result
 from cli.main import main
 from cli.servers.processes import Command, Process, start_bound
 from cli.settings import Settings
+from wire.broker import Broker
 
+# All that the settings know.
+VARIABLES = {field.name.upper() for field in fields(Settings)} - {"KAFKA"} | {
+    f"KAFKA_{field.name.upper()}" for field in fields(Broker)
+}
 # What the developer's shell sets is none of a test's business. Nor is what `.env` says: it is read
 # from the current folder, so commands run in one that has none.
 ELSEWHERE = Path("/")
-UNSET = {
-    "KAFKA_BOOTSTRAP": "",
-    "DATABASE_URL": "",
+UNSET = dict.fromkeys(VARIABLES, "") | {
     "PARTITIONS": "8",
     "API_HOST": "127.0.0.1",
     "API_KEYS": "auto",
     "RATE_LIMIT": "0",
-    "API_KEY": "",
-    "CLUSTER_SECRET": "",
-    "WORKER_URLS": "",
     "DEFAULT_COST_BASIS_METHOD": "FIFO",
     "LOG_LEVEL": "INFO",
     "LOG_FORMAT": "json",

@@ -78,7 +78,7 @@ def booked(running: Portfolio, tmp_path_factory: pytest.TempPathFactory) -> Port
         file.write_text("\n".join(map(json.dumps, events)))
         running("ingest", file)
     wait_until_applied(running.settings, 60)
-    producer = Producer({"bootstrap.servers": connections(running.settings).kafka_bootstrap})
+    producer = Producer({**connections(running.settings).kafka.options})
     strays = [
         # Misrouted, and one of them a conflict with what is known.
         trade("M1", "BUY", "2024-05-01", "5", "5", security_id="STRAY"),
@@ -108,7 +108,7 @@ def database(booked: Portfolio) -> Iterator[cursor]:
 def test_status_tells_where_everything_is_and_what_became_of_the_inputs(booked: Portfolio) -> None:
     said = booked.json("status")
     found = connections(booked.settings)
-    assert said["kafka"]["bootstrap"] == found.kafka_bootstrap
+    assert said["kafka"]["bootstrap"] == found.kafka.bootstrap
     assert said["database"]["url"] == found.database_url
     assert said["api"]["url"].endswith(booked.environment["API_PORT"])
     assert sorted(p for worker in said["workers"] for p in worker["partitions"]) == list(range(8))
@@ -351,15 +351,15 @@ def test_migrating_again_changes_nothing(booked: Portfolio) -> None:
 
 def test_verify_finds_a_wrong_record_in_the_results_topic(booked: Portfolio) -> None:
     # The last of all: what is in the topic stays there.
-    bootstrap = connections(booked.settings).kafka_bootstrap
+    kafka = connections(booked.settings).kafka
     right = [
         message
-        for message in read(bootstrap, COMPLETED.name)
+        for message in read(kafka, COMPLETED.name)
         if json.loads(message.value())["transaction_id"] == "S1"
     ][-1]
     wrong = json.loads(right.value())
     wrong |= {"realized_gain_loss": "1", "as_of": wrong["as_of"] + 1_000_000}
-    producer = Producer({"bootstrap.servers": bootstrap})
+    producer = Producer({**kafka.options})
     producer.produce(COMPLETED.name, json.dumps(wrong), right.key(), right.partition())
     producer.flush()
     said = booked.json("verify", code=1)

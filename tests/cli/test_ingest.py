@@ -31,8 +31,8 @@ RECORD = {"portfolio_id": "P7", "base_currency": "EUR", "cost_basis_method": "LI
 
 @pytest.fixture
 def portfolio(servers: Connections, tmp_path: Path) -> Portfolio:
-    make_topics_anew(servers.kafka_bootstrap)
-    return Portfolio({"KAFKA_BOOTSTRAP": servers.kafka_bootstrap, "DATA_DIR": str(tmp_path)})
+    make_topics_anew(servers.kafka)
+    return Portfolio({"KAFKA_BOOTSTRAP": servers.kafka.bootstrap, "DATA_DIR": str(tmp_path)})
 
 
 def lines(file: Path, *events: dict[str, Any] | str) -> Path:
@@ -46,7 +46,7 @@ def test_each_event_goes_to_the_partition_of_its_portfolio_as_it_was_written(
 ) -> None:
     events = [BUY | {"portfolio_id": f"P{n}"} for n in range(40)]
     said = portfolio.json("ingest", lines(tmp_path / "events.jsonl", *events))
-    sent = read(servers.kafka_bootstrap, RAW_TRANSACTIONS.name)
+    sent = read(servers.kafka, RAW_TRANSACTIONS.name)
     assert (said["events"], said["sent"], said["malformed"]) == (40, 40, 0)
     assert sorted(m.value().decode() for m in sent) == sorted(map(json.dumps, events))
     assert {m.key().decode(): m.partition() for m in sent} == {
@@ -63,7 +63,7 @@ def test_a_csv_file_is_known_by_its_name_and_empty_cells_are_absent_fields(
         ",".join((*BUY.values(), "")),
     )
     assert portfolio.json("ingest", file)["sent"] == 1
-    (message,) = read(servers.kafka_bootstrap, RAW_TRANSACTIONS.name)
+    (message,) = read(servers.kafka, RAW_TRANSACTIONS.name)
     assert json.loads(message.value()) == BUY
 
 
@@ -81,7 +81,7 @@ def test_malformed_lines_are_named_and_left_out_and_the_good_ones_are_sent(
     assert result.stderr.splitlines()[0].startswith(f"{file}:2: quantity: decimal_must_be_plain: ")
     assert result.stderr.splitlines()[1].startswith(f"{file}:3: message_must_be_json: ")
     assert "2 malformed" in result.stdout
-    assert len(read(servers.kafka_bootstrap, RAW_TRANSACTIONS.name)) == 2
+    assert len(read(servers.kafka, RAW_TRANSACTIONS.name)) == 2
 
 
 def test_the_summary_lists_errors_by_line(portfolio: Portfolio, tmp_path: Path) -> None:
@@ -99,14 +99,14 @@ def test_a_dry_run_needs_no_server_and_sends_nothing(
     alone = Portfolio({"DATA_DIR": str(tmp_path)})
     said = alone.json("ingest", file, "--dry-run")
     assert (said["dry_run"], said["events"], said["sent"]) == (True, 1, 0)
-    assert read(servers.kafka_bootstrap, RAW_TRANSACTIONS.name) == []
+    assert read(servers.kafka, RAW_TRANSACTIONS.name) == []
 
 
 def test_a_file_of_portfolio_records_is_known_by_its_first_line(
     portfolio: Portfolio, servers: Connections, tmp_path: Path
 ) -> None:
     said = portfolio.json("ingest", lines(tmp_path / "portfolios.jsonl", "", RECORD))
-    (message,) = read(servers.kafka_bootstrap, PORTFOLIOS.name)
+    (message,) = read(servers.kafka, PORTFOLIOS.name)
     assert (said["topic"], said["sent"]) == ("portfolios", 1)
     assert (message.key(), message.partition()) == (b"P7", partition_of("P7", 8))
 
@@ -132,10 +132,10 @@ def test_a_file_that_is_not_there_is_a_misunderstanding(
 
 def test_sending_stops_at_the_first_event_that_is_lost(servers: Connections) -> None:
     topic, many = "small", 2_000_000
-    admin = AdminClient({"bootstrap.servers": servers.kafka_bootstrap})
+    admin = AdminClient({**servers.kafka.options})
     new = NewTopic(topic, 1, config={"max.message.bytes": "500"})
     admin.create_topics([new])[topic].result()
-    sender = Sender(servers.kafka_bootstrap, topic)
+    sender = Sender(servers.kafka, topic)
 
     def send() -> None:
         for _ in range(many):
@@ -157,7 +157,7 @@ def test_a_file_with_a_strange_name_has_a_progress_bar(
 def test_without_topics_it_says_who_creates_them(
     servers: Connections, portfolio: Portfolio, tmp_path: Path
 ) -> None:
-    admin = AdminClient({"bootstrap.servers": servers.kafka_bootstrap})
+    admin = AdminClient({**servers.kafka.options})
     admin.delete_topics([RAW_TRANSACTIONS.name])[RAW_TRANSACTIONS.name].result()
     while RAW_TRANSACTIONS.name in admin.list_topics(timeout=10).topics:
         time.sleep(0.1)

@@ -5,13 +5,13 @@ from collections.abc import Callable
 import psycopg2
 import pytest
 from confluent_kafka import Producer
-from confluent_kafka.admin import AdminClient
 
 from cli.lag import behind_the_books, behind_the_store, end_offsets
 from cli.servers import Connections, ServerError
 from cli.verify.reading import read
 from cli.workers import Workers, WorkerStatus
 from migrations.upgrade import upgrade
+from streams.topics import Admin
 from tests.system.log import make_topics_anew
 from wire.topics import COMPLETED, RAW_TRANSACTIONS
 
@@ -21,14 +21,14 @@ NOBODY = Workers([], {})
 
 @pytest.fixture
 def found(servers: Connections, database_url: str) -> Connections:
-    make_topics_anew(servers.kafka_bootstrap)
-    return Connections(servers.kafka_bootstrap, database_url)
+    make_topics_anew(servers.kafka)
+    return Connections(servers.kafka, database_url)
 
 
 @pytest.fixture
 def write(found: Connections) -> Callable[[int, bool], None]:
     """A transaction of so many records, committed or not."""
-    producer = Producer({"bootstrap.servers": found.kafka_bootstrap, "transactional.id": "test"})
+    producer = Producer({**found.kafka.options, "transactional.id": "test"})
     producer.init_transactions(30)
 
     def write(records: int, is_committed: bool) -> None:
@@ -44,10 +44,6 @@ def write(found: Connections) -> Callable[[int, bool], None]:
     return write
 
 
-def admin(found: Connections) -> AdminClient:
-    return AdminClient({"bootstrap.servers": found.kafka_bootstrap})
-
-
 def test_only_committed_records_are_read_and_markers_at_the_end_do_not_hang_it(
     found: Connections, write: Callable[[int, bool], None]
 ) -> None:
@@ -55,22 +51,22 @@ def test_only_committed_records_are_read_and_markers_at_the_end_do_not_hang_it(
     write(2, False)
     write(1, True)
     write(4, False)
-    ends = end_offsets(admin(found), [PLACE])
+    ends = end_offsets(Admin(found.kafka), [PLACE])
     assert ends == {PLACE: 3 + 2 + 1 + 4 + 4}  # each transaction ends in a marker
-    assert [m.value() for m in read(found.kafka_bootstrap, ends)] == [b"0", b"1", b"2", b"0"]
+    assert [m.value() for m in read(found.kafka, ends)] == [b"0", b"1", b"2", b"0"]
 
 
 def test_what_came_behind_the_end_is_not_read(
     found: Connections, write: Callable[[int, bool], None]
 ) -> None:
     write(3, True)
-    ends = end_offsets(admin(found), [PLACE])
+    ends = end_offsets(Admin(found.kafka), [PLACE])
     write(5, True)
-    assert len(list(read(found.kafka_bootstrap, ends))) == 3
+    assert len(list(read(found.kafka, ends))) == 3
 
 
 def test_nothing_is_read_of_empty_topics(found: Connections) -> None:
-    assert list(read(found.kafka_bootstrap, {PLACE: 0})) == []
+    assert list(read(found.kafka, {PLACE: 0})) == []
 
 
 def test_the_store_is_behind_by_what_its_progress_does_not_cover(
@@ -89,7 +85,7 @@ def test_the_store_is_behind_by_what_its_progress_does_not_cover(
 def test_of_partitions_that_nobody_serves_the_group_tells_how_far_they_are(
     found: Connections,
 ) -> None:
-    producer = Producer({"bootstrap.servers": found.kafka_bootstrap})
+    producer = Producer({**found.kafka.options})
     for partition in (0, 0, 5):
         producer.produce(RAW_TRANSACTIONS.name, b"{}", b"key", partition)
     producer.flush(10)

@@ -19,7 +19,7 @@ def elsewhere(tmp_path: Path, servers: Connections, database_url: str) -> Portfo
     return Portfolio(
         {
             "DATA_DIR": str(tmp_path),
-            "KAFKA_BOOTSTRAP": servers.kafka_bootstrap,
+            "KAFKA_BOOTSTRAP": servers.kafka.bootstrap,
             "DATABASE_URL": database_url,
             "API_PORT": str(free_port()),
         }
@@ -46,7 +46,7 @@ def test_the_tables_are_made_once(elsewhere: Portfolio) -> None:
 def test_an_embedded_database_is_migrated_whether_kafka_runs_or_not(
     data_dir: Path, servers: Connections
 ) -> None:
-    with_kafka = {"DATA_DIR": str(data_dir), "KAFKA_BOOTSTRAP": servers.kafka_bootstrap}
+    with_kafka = {"DATA_DIR": str(data_dir), "KAFKA_BOOTSTRAP": servers.kafka.bootstrap}
     settings = Settings.from_environment(UNSET | with_kafka, dotenv=data_dir / ".env")
     up(settings, start=start_bound)
     assert list(running(settings)) == ["postgres"]
@@ -67,10 +67,9 @@ def test_up_says_why_a_database_cannot_be_used(
 ) -> None:
     monkeypatch.setattr("cli.servers.embedded.EXTERNAL_TIMEOUT_SECONDS", 1.0)
     url = elsewhere.environment["DATABASE_URL"] + "_not_there"
-    for wrong, why in ((url, 'not_there" does not exist'), (url + "?no=option", "invalid URI")):
-        said = Portfolio(elsewhere.environment | {"DATABASE_URL": wrong})("up", code=1).stderr
-        assert "DATABASE_URL: " in said
-        assert why in said
+    said = Portfolio(elsewhere.environment | {"DATABASE_URL": url})("up", code=1).stderr
+    assert "DATABASE_URL: " in said
+    assert 'not_there" does not exist' in said
 
 
 @pytest.mark.parametrize("command", [("migrate",), ("up",), ("reset", "--yes")])

@@ -25,6 +25,7 @@ from tests.api.holders import bearing, executing, hold
 from tests.api.serving import served
 from tests.cli.portfolio import Portfolio, until
 from tests.system.system import free_port
+from wire.broker import Broker
 
 SECRET = "s3cret-of-the-cluster"
 KEY = new_key()
@@ -97,7 +98,7 @@ def test_a_worker_with_another_secret_is_told_from_one_that_is_away(
         assert (found.statuses, found.refusing) == ([], [url])
         environment = {
             "DATA_DIR": str(tmp_path),
-            "KAFKA_BOOTSTRAP": servers.kafka_bootstrap,
+            "KAFKA_BOOTSTRAP": servers.kafka.bootstrap,
             "DATABASE_URL": servers.database_url,
             "WORKER_URLS": url,
             "API_PORT": str(free_port()),
@@ -184,7 +185,7 @@ def test_a_trace_is_found(text: str) -> None:
 def test_no_secret_is_in_what_a_process_is_started_with(tmp_path: Path) -> None:
     told = {"DATA_DIR": str(tmp_path), "API_KEY": KEY.text, "CLUSTER_SECRET": SECRET}
     settings = Portfolio(told).settings
-    found = Connections("127.0.0.1:1", "postgresql://nobody@127.0.0.1:1/none")
+    found = Connections(Broker(bootstrap="127.0.0.1:1"), "postgresql://nobody@127.0.0.1:1/none")
     for command in (
         parts.worker(settings, found, 1, 1),
         parts.store(settings, found, 1),
@@ -204,7 +205,7 @@ def guarded_api(servers: Connections, database_url: str, tmp_path: Path) -> Port
     return Portfolio(
         {
             "DATA_DIR": str(tmp_path),
-            "KAFKA_BOOTSTRAP": servers.kafka_bootstrap,
+            "KAFKA_BOOTSTRAP": servers.kafka.bootstrap,
             "DATABASE_URL": database_url,
             "API_PORT": str(free_port()),
             "API_KEYS": "required",

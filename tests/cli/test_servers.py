@@ -32,6 +32,7 @@ from cli.servers.supervise import Supervisor
 from cli.settings import Settings
 from tests.cli.portfolio import until
 from tests.conftest import settings_of
+from wire.broker import Broker
 
 ROOT = Path(__file__).parents[2]
 
@@ -102,10 +103,11 @@ def test_servers_live_from_up_to_down_and_survive_a_kill_of_everything(
     assert "portfolio:***@127.0.0.1" in shown
 
     bootstrap, url = described["kafka"]["bootstrap"], described["database"]["url"]
-    assert connections(stopped_after) == Connections(bootstrap, url)
+    found = Connections(Broker(bootstrap=bootstrap), url)
+    assert connections(stopped_after) == found
     # Where they run they know themselves; what is remembered is for the next start.
     (data_dir / "run" / "ports.json").unlink()
-    assert connections(stopped_after) == Connections(bootstrap, url)
+    assert connections(stopped_after) == found
     assert printed(portfolio(data_dir, "servers", "up", "--json")) == described
     client = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
     client.create_topics([NewTopic("kept", 1)])["kept"].result()
@@ -167,7 +169,7 @@ def test_a_supervised_server_that_is_killed_comes_back(
     data_dir: Path, servers: Connections
 ) -> None:
     settings = Settings.from_environment(
-        {"DATA_DIR": str(data_dir), "KAFKA_BOOTSTRAP": servers.kafka_bootstrap},
+        {"DATA_DIR": str(data_dir), "KAFKA_BOOTSTRAP": servers.kafka.bootstrap},
         dotenv=Path(os.devnull),
     )
     with Supervisor(print) as supervisor:
@@ -238,11 +240,11 @@ def test_a_full_disk_is_named(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def test_servers_of_others_are_not_started(data_dir: Path, servers: Connections) -> None:
     names = {
-        "KAFKA_BOOTSTRAP": servers.kafka_bootstrap,
+        "KAFKA_BOOTSTRAP": servers.kafka.bootstrap,
         "DATABASE_URL": servers.database_url,
     }
     described = printed(portfolio(data_dir, "servers", "up", "--json", **names))
-    assert described["kafka"] == {"bootstrap": servers.kafka_bootstrap, "pid": None}
+    assert described["kafka"] == {"bootstrap": servers.kafka.bootstrap, "pid": None}
     assert described["database"] == {"url": servers.database_url, "pid": None}
     assert [path.name for path in data_dir.iterdir()] == ["cache"]
 
@@ -254,7 +256,7 @@ def test_a_closed_home_stays_closed(
     data_dir.chmod(0o700)
     monkeypatch.setattr("cli.servers.postgres.CLOSED_HOME_DATA", data_dir.with_suffix(".open"))
     settings = Settings.from_environment(
-        {"DATA_DIR": str(data_dir), "KAFKA_BOOTSTRAP": servers.kafka_bootstrap},
+        {"DATA_DIR": str(data_dir), "KAFKA_BOOTSTRAP": servers.kafka.bootstrap},
         dotenv=Path(os.devnull),
     )
     up(settings, start=processes.start_bound)

@@ -130,7 +130,7 @@ def race_fifty_producers(cast: Cast, rng: Random) -> None:
 
     def race(number: int) -> None:
         log.send(
-            cast.bootstrap,
+            cast.kafka,
             [
                 trade("RACE", f"R{n}", "BUY", "2024-01-01", str(number), "1", version=number % 3)
                 for n in range(5)
@@ -146,9 +146,9 @@ def race_fifty_producers(cast: Cast, rng: Random) -> None:
 
 def send_all_again(cast: Cast, rng: Random) -> None:
     """As a file that is ingested a second time."""
-    first = log.read(cast.bootstrap, RAW_TRANSACTIONS.name)[:ALL_MAX]
+    first = log.read(cast.kafka, RAW_TRANSACTIONS.name)[:ALL_MAX]
     log.send(
-        cast.bootstrap,
+        cast.kafka,
         [
             Message(
                 topic=m.topic(), partition=m.partition(), key=m.key(), value=m.value(), when=NOW
@@ -160,10 +160,10 @@ def send_all_again(cast: Cast, rng: Random) -> None:
 
 def compact_the_changelog(cast: Cast, rng: Random) -> None:
     """While it is written; and a disk is made of what is left."""
-    with compacting(cast.bootstrap, CHANGELOG.name):
-        before = len(log.read(cast.bootstrap, CHANGELOG.name))
+    with compacting(cast.kafka, CHANGELOG.name):
+        before = len(log.read(cast.kafka, CHANGELOG.name))
         cast.wait_until(
-            lambda: len(log.read(cast.bootstrap, CHANGELOG.name)) < before,
+            lambda: len(log.read(cast.kafka, CHANGELOG.name)) < before,
             COMPACTION_SECONDS_MAX,
             "the changelog is compacted",
         )

@@ -91,8 +91,8 @@ class Cast(Sight):
         counted = self.inputs()
         parts = ("booked", "duplicate", "superseded", "forwarded", "dead")
         own = RAW_TRANSACTIONS.name
-        forwarded = [dict(m.headers()) for m in log.read(self.bootstrap, FORWARDED.name)]
-        lie = len(log.read(self.bootstrap, own)) + sum(
+        forwarded = [dict(m.headers()) for m in log.read(self.kafka, FORWARDED.name)]
+        lie = len(log.read(self.kafka, own)) + sum(
             headers[SOURCE_TOPIC] == own.encode() for headers in forwarded
         )
         if counted["read"] == lie == sum(counted[part] for part in parts):

@@ -11,20 +11,22 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     ResourceType,
 )
 
+from wire.broker import Broker
+
 TOPIC = {"segment.ms": "500", "min.cleanable.dirty.ratio": "0.01", "max.compaction.lag.ms": "500"}
 BROKER = {"log.cleaner.backoff.ms": "200"}
 
 
 @contextmanager
-def compacting(bootstrap: str, topic: str) -> Iterator[None]:
+def compacting(broker: Broker, topic: str) -> Iterator[None]:
     """Segments close, and their old records go, every half second inside the `with`."""
-    _change(bootstrap, topic, AlterConfigOpType.SET)
+    _change(broker, topic, AlterConfigOpType.SET)
     yield
-    _change(bootstrap, topic, AlterConfigOpType.DELETE)
+    _change(broker, topic, AlterConfigOpType.DELETE)
 
 
-def _change(bootstrap: str, topic: str, operation: AlterConfigOpType) -> None:
-    admin = AdminClient({"bootstrap.servers": bootstrap})
+def _change(broker: Broker, topic: str, operation: AlterConfigOpType) -> None:
+    admin = AdminClient({**broker.options})
     for kind, name, values in (
         (ResourceType.TOPIC, topic, TOPIC),
         (ResourceType.BROKER, "1", BROKER),

@@ -31,7 +31,7 @@ def test_nothing_is_lost_doubled_or_wrong_after(
     rng = Random(blow.__name__)
     some = list(islice(messages, EVENTS_LONG if is_long else EVENTS))
     # It happens while records flow.
-    sending = threading.Thread(target=send, args=(cast.bootstrap, some, PER_SECOND), daemon=True)
+    sending = threading.Thread(target=send, args=(cast.kafka, some, PER_SECOND), daemon=True)
     sending.start()
     time.sleep(rng.uniform(0.2, 1.0))
     blow(cast, rng)

@@ -20,6 +20,7 @@ from tests.faults.proxy import Connection, Proxy, ReplyLost, Resetting, Sliced, 
 from tests.oracle.events import Message, generate
 from tests.system.log import PARTITIONS, send
 from tests.system.system import System, free_port
+from wire.broker import Broker
 
 EVENTS, PER_SECOND = 600, 150.0
 LOST = 3
@@ -47,9 +48,9 @@ def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxied]:
     address, _, port = server.rpartition(":")
     to_postgres.server_port = int(port)
     upgrade(found.database_url)
-    create_topics(found.kafka_bootstrap, PARTITIONS)
+    create_topics(found.kafka, PARTITIONS)
     url = f"{address}:{to_postgres.port}/{name}"
-    through = Connections(f"127.0.0.1:{to_kafka.port}", url)
+    through = Connections(Broker(bootstrap=f"127.0.0.1:{to_kafka.port}"), url)
     system = System(through, url, tmp_path_factory.mktemp("proxied"))
     system.worker().start()
     system.store.start()
@@ -99,7 +100,7 @@ def commits_in_kafka(connection: Connection, data: bytes) -> bool:
 
 def check(proxied: Proxied, some: list[Message], kafka: Trouble, postgres: Trouble) -> None:
     system = proxied.system
-    sending = threading.Thread(target=send, args=(system.bootstrap, some, PER_SECOND), daemon=True)
+    sending = threading.Thread(target=send, args=(system.kafka, some, PER_SECOND), daemon=True)
     proxied.kafka.trouble, proxied.postgres.trouble = kafka, postgres
     sending.start()
     until = time.monotonic() + len(some) / PER_SECOND

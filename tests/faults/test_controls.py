@@ -24,7 +24,7 @@ def test_a_broken_order_of_effects_is_caught(system: System, way: str) -> None:
     worker.start()
     system.store.start()
     system.wait_until(lambda: "serving" in worker.said(), 60, "every partition is served")
-    send(system.bootstrap, messages)
+    send(system.kafka, messages)
     until(lambda: worker.has_ended, 60)
     assert "crash at between" in worker.said()
     worker.program, worker.settings = (str(PORTFOLIO),), {}

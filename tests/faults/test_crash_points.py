@@ -73,7 +73,7 @@ def test_nothing_is_lost_doubled_or_wrong_wherever_a_process_ends(
     hits, rng = HITS_LONG if is_long else HITS, Random(9)
     messages = iter(generate(seed=41, events=EVENTS_MAX, portfolios=40, mess=Mess(late=0.05)))
     ended = threading.Event()
-    flow = (system.bootstrap, until(ended, messages), PER_SECOND)
+    flow = (system.kafka, until(ended, messages), PER_SECOND)
     sending = threading.Thread(target=send, args=flow, daemon=True)
     sending.start()
     parts = [system.worker(), system.store]

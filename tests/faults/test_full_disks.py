@@ -29,7 +29,7 @@ def test_nothing_is_lost_doubled_or_wrong_after_a_disk_was_full(
 ) -> None:
     cast, disks = cramped
     some = list(islice(messages, EVENTS))
-    sending = threading.Thread(target=send, args=(cast.bootstrap, some, PER_SECOND), daemon=True)
+    sending = threading.Thread(target=send, args=(cast.kafka, some, PER_SECOND), daemon=True)
     with disks[place].full():
         sending.start()
         cast.wait_until(

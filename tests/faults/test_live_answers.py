@@ -34,7 +34,7 @@ def freeze(cast: Cast, worker: str) -> None:
 def records(cast: Cast, topic: str) -> list[Record]:
     return [
         Record(m.topic(), m.partition(), m.offset(), m.key(), m.value())
-        for m in log.read(cast.bootstrap, topic)
+        for m in log.read(cast.kafka, topic)
     ]
 
 
@@ -62,7 +62,7 @@ def test_each_answer_is_the_fold_up_to_its_through_and_nobody_is_told_less_than_
     size = EVENTS_LONG if is_long else EVENTS
     messages = generate(71, size, PORTFOLIO_COUNT, SECURITY_COUNT, mess=mess)
     clients = [Client(n, (cast.api, second_api), holdings(messages)) for n in range(CLIENTS)]
-    sending = threading.Thread(target=log.send, args=(cast.bootstrap, messages, PER_SECOND))
+    sending = threading.Thread(target=log.send, args=(cast.kafka, messages, PER_SECOND))
     sending.start()
     for client in clients:
         client.start()

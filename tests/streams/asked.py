@@ -18,6 +18,7 @@ from tests.streams.lanes import (
     work_off,
 )
 from tests.wire.events import BUY, CANCEL, PORTFOLIO, text_of
+from wire.broker import Broker
 from wire.topics import PORTFOLIOS, RAW_TRANSACTIONS
 
 P = next(f"P{n}" for n in range(99) if partition_of(f"P{n}", PARTITIONS) == 0)
@@ -33,7 +34,7 @@ class Worker:
         self.table = table
         self.lane = lane_over(table, MemoryLog(self.logs, 0))
         self.settings = SimpleNamespace(
-            partitions=PARTITIONS, kafka_bootstrap="127.0.0.1:1", url="http://here",
+            partitions=PARTITIONS, kafka=Broker(bootstrap="127.0.0.1:1"), url="http://here",
             cluster_secret=cluster_secret,
         )  # fmt: skip
         self.pumps = {0: SimpleNamespace(lane=self.lane)}

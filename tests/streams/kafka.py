@@ -4,13 +4,14 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
+from wire.broker import Broker
 from wire.topics import Topic
 
 
-def _consumer(bootstrap: str, isolation: str) -> Consumer:
+def _consumer(broker: Broker, isolation: str) -> Consumer:
     return Consumer(
         {
-            "bootstrap.servers": bootstrap,
+            **broker.options,
             "group.id": "test-reader",
             "enable.auto.commit": False,
             "enable.partition.eof": True,
@@ -21,10 +22,10 @@ def _consumer(bootstrap: str, isolation: str) -> Consumer:
 
 
 def messages(
-    bootstrap: str, topic: Topic, partition: int, *, isolation: str = "read_committed"
+    broker: Broker, topic: Topic, partition: int, *, isolation: str = "read_committed"
 ) -> list[Any]:
     """All that it holds."""
-    consumer = _consumer(bootstrap, isolation)
+    consumer = _consumer(broker, isolation)
     # Asked first, because the client finds the partition sooner than by assigning it.
     low, _ = consumer.get_watermark_offsets(TopicPartition(topic.name, partition), timeout=10)
     consumer.assign([TopicPartition(topic.name, partition, low)])
@@ -41,9 +42,9 @@ def messages(
                 raise KafkaException(error)
 
 
-def end_of(bootstrap: str, topic: Topic, partition: int) -> int:
+def end_of(broker: Broker, topic: Topic, partition: int) -> int:
     """The offset that the next record gets."""
-    consumer = _consumer(bootstrap, "read_uncommitted")
+    consumer = _consumer(broker, "read_uncommitted")
     _, end = consumer.get_watermark_offsets(TopicPartition(topic.name, partition), timeout=10)
     consumer.close()
     return int(end)

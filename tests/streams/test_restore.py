@@ -18,6 +18,7 @@ from tests.oracle.events import generate
 from tests.streams.lanes import PARTITIONS, Logs, dump, next_batches
 from tests.system.log import make_topics_anew, read
 from tests.wire.events import BUY, CANCEL, text_of
+from wire.broker import Broker
 from wire.topics import ALL, CHANGELOG, COMPLETED, RAW_TRANSACTIONS
 
 P = 3
@@ -28,7 +29,7 @@ STEPS = 8  # so few that re-bookings wait from batch to batch
 class History:
     """What a partition went through, and copies of its disk as a crash would leave them."""
 
-    bootstrap: str
+    kafka: Broker
     folder: Path
     disks: dict[str, Path] = field(default_factory=dict)
     states: dict[str, dict[bytes, bytes]] = field(default_factory=dict)
@@ -40,7 +41,7 @@ class History:
 
     def restored(self, folder: Path) -> dict[bytes, bytes]:
         """The state that a worker with this disk takes over."""
-        table = Restorer(self.bootstrap, Tables(folder)).restore([P])[P]
+        table = Restorer(self.kafka, Tables(folder)).restore([P])[P]
         found = dump(table)
         table.close()
         return found
@@ -63,7 +64,7 @@ def spoil(log: TransactionLog) -> None:
 
 def live(history: History, logs: Logs) -> None:
     """The whole life of the partition over the real log."""
-    log = TransactionLog(history.bootstrap, P)
+    log = TransactionLog(history.kafka, P)
     table = Tables(history.folder / "live").open(P)
     lane = Lane(P, PARTITIONS, ReliefMethod.FIFO, table, log, 1_000)
     number = 0
@@ -82,13 +83,13 @@ def live(history: History, logs: Logs) -> None:
     lane.close()
     # The worker was killed in the middle of a transaction, and the next one took its place.
     spoil(log)
-    TransactionLog(history.bootstrap, P)
+    TransactionLog(history.kafka, P)
 
 
 @pytest.fixture(scope="module")
 def history(servers: Connections, tmp_path_factory: pytest.TempPathFactory) -> Iterator[History]:
-    make_topics_anew(servers.kafka_bootstrap)
-    history = History(servers.kafka_bootstrap, tmp_path_factory.mktemp("history"))
+    make_topics_anew(servers.kafka)
+    history = History(servers.kafka, tmp_path_factory.mktemp("history"))
     topics = {topic.name: topic for topic in ALL}
     logs = Logs()
     for message in generate(seed=31, events=1_600, portfolios=16):
@@ -104,7 +105,7 @@ def history(servers: Connections, tmp_path_factory: pytest.TempPathFactory) -> I
         patch.setattr(lane_module, "STEPS_MAX", STEPS)
         live(history, logs)
     yield history
-    make_topics_anew(servers.kafka_bootstrap)
+    make_topics_anew(servers.kafka)
 
 
 def kinds(found: dict[bytes, bytes]) -> set[bytes]:
@@ -114,7 +115,7 @@ def kinds(found: dict[bytes, bytes]) -> set[bytes]:
 def test_the_history_has_everything_that_a_state_can_hold(history: History) -> None:
     assert kinds(history.states["end"]) >= {b"h", b"t", b"o", b"p", b"!"}
     assert kinds(history.states["middle"]) >= {b"h", b"t", b"o", b"p", b"!", b"r", b"x"}
-    changelog = [m for m in read(history.bootstrap, CHANGELOG.name) if m.partition() == P]
+    changelog = [m for m in read(history.kafka, CHANGELOG.name) if m.partition() == P]
     removed = {m.key()[:1] for m in changelog if m.value() is None}
     assert removed >= {b"h", b"r", b"x"}
     # Entries that waited for their first result, which came in a later batch.
@@ -207,7 +208,7 @@ def test_a_take_over_that_is_cut_off_loses_nothing(
 def test_partitions_are_restored_together_and_empty_ones_stay_empty(
     history: History, tmp_path: Path
 ) -> None:
-    tables = Restorer(history.bootstrap, Tables(tmp_path)).restore([P, P + 1])
+    tables = Restorer(history.kafka, Tables(tmp_path)).restore([P, P + 1])
     assert dump(tables[P]) == history.states["end"]
     assert dump(tables[P + 1]) == {}
     for table in tables.values():
@@ -215,8 +216,8 @@ def test_partitions_are_restored_together_and_empty_ones_stay_empty(
 
 
 def test_a_lane_goes_on_over_a_restored_state(history: History, tmp_path: Path) -> None:
-    table = Restorer(history.bootstrap, Tables(tmp_path)).restore([P])[P]
-    log = TransactionLog(history.bootstrap, P)
+    table = Restorer(history.kafka, Tables(tmp_path)).restore([P])[P]
+    log = TransactionLog(history.kafka, P)
     lane = Lane(P, PARTITIONS, ReliefMethod.FIFO, table, log, 1_000)
     before = lane.progress
     lane.handle([])

@@ -89,7 +89,7 @@ class Log:
 
 @pytest.fixture
 def log(servers: Connections) -> Log:
-    return Log(servers.kafka_bootstrap)
+    return Log(servers.kafka.bootstrap)
 
 
 class Reader:

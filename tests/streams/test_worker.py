@@ -11,7 +11,7 @@ from confluent_kafka import Producer, TopicPartition
 
 from cli.servers import Connections
 from streams.step import PART_BYTES_MAX
-from streams.topics import admin
+from streams.topics import Admin
 from streams.transport import EXIT_LOG_HOLE
 from tests.oracle.events import Message
 from tests.streams.kafka import end_of, messages
@@ -29,7 +29,7 @@ SECONDS_MAX = 60
 @pytest.fixture(scope="module")
 def system(servers: Connections, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """One worker that serves every partition."""
-    make_topics_anew(servers.kafka_bootstrap)
+    make_topics_anew(servers.kafka)
     system = System(servers, "postgresql://none", tmp_path_factory.mktemp("system"))
     start(system, system.worker())
     yield system
@@ -46,14 +46,14 @@ def purchases(name: str, count: int) -> list[Message]:
 
 
 def book(system: System, events: list[Message]) -> None:
-    send(system.bootstrap, events)
+    send(system.kafka, events)
     system.wait_until(system.is_booked, SECONDS_MAX, "every record is booked")
 
 
 def produce(system: System, topic: str, value: bytes | None, **options: Any) -> None:  # noqa: ANN401
     producer = Producer(
         {
-            "bootstrap.servers": system.bootstrap, "compression.type": "gzip",
+            **system.kafka.options, "compression.type": "gzip",
             "message.max.bytes": 100 << 20,
         }
     )  # fmt: skip
@@ -79,9 +79,7 @@ def test_logs_are_lines_of_json_and_a_dead_letter_says_whose_it_is_and_where_it_
 ) -> None:
     event = trade(P, "BAD", "BUY", "2024-01-01", "-1", "1")
     book(system, [event])
-    [letter] = [
-        m for m in messages(system.bootstrap, DEAD_LETTER, PARTITION) if b"BAD" in m.value()
-    ]
+    [letter] = [m for m in messages(system.kafka, DEAD_LETTER, PARTITION) if b"BAD" in m.value()]
     lines = log_lines(system.workers[0])
     for line in lines:
         assert line.keys() >= {"event", "level", "logger", "timestamp"}
@@ -122,7 +120,7 @@ def test_the_lag_rises_with_what_waits_and_falls_to_nothing(system: System) -> N
     # The later half of them are late, so that they take their time.
     dates = [f"2024-01-01T{n % 24:02}:{n // 24 % 60:02}:00Z" for n in range(4_000, 0, -1)]
     late = [trade(P, f"L{n}", "BUY", date, "1", "1") for n, date in enumerate(dates)]
-    send(system.bootstrap, late)
+    send(system.kafka, late)
     seen: list[float] = []
     until = time.monotonic() + SECONDS_MAX
     while not seen or seen[-1] > 0:
@@ -143,7 +141,7 @@ def test_records_that_are_huge_once_unpacked_are_dead_letters_and_the_partition_
     produce(system, RAW_TRANSACTIONS.name, None, headers=[("name", huge)])
     produce(system, FORWARDED.name, None, headers=[("source-topic", b'"'), ("source-offset", None)])
     book(system, purchases("AFTER", 1))
-    letters = [m.headers() for m in messages(system.bootstrap, DEAD_LETTER, PARTITION)][-3:]
+    letters = [m.headers() for m in messages(system.kafka, DEAD_LETTER, PARTITION)][-3:]
     names = {name for headers in letters for name, _ in headers}
     assert names == {
         "name", "as-of", "source-topic", "source-partition", "source-offset", "errors",
@@ -160,7 +158,7 @@ def test_records_that_are_huge_once_unpacked_are_dead_letters_and_the_partition_
 def test_a_worker_never_goes_on_over_a_hole_in_the_log(system: System) -> None:
     [worker] = system.workers
     # The client has to live as long as what it deletes.
-    client = admin(system.bootstrap)
+    client = Admin(system.kafka)
 
     def delete_below(offset: int) -> None:
         place = TopicPartition(RAW_TRANSACTIONS.name, PARTITION, offset)
@@ -168,22 +166,22 @@ def test_a_worker_never_goes_on_over_a_hole_in_the_log(system: System) -> None:
         deleted.result(10)
 
     def end() -> int:
-        return end_of(system.bootstrap, RAW_TRANSACTIONS, PARTITION)
+        return end_of(system.kafka, RAW_TRANSACTIONS, PARTITION)
 
     book(system, purchases("OLD", 3))
     worker.stop(signal.SIGTERM)
     delete_below(end())
-    send(system.bootstrap, purchases("NEW", 3))
+    send(system.kafka, purchases("NEW", 3))
     start(system, worker)  # what is gone was booked: this is no hole
     book(system, [])
     worker.stop(signal.SIGTERM)
-    results = len(messages(system.bootstrap, COMPLETED, PARTITION))
+    results = len(messages(system.kafka, COMPLETED, PARTITION))
     progress = end()
-    send(system.bootstrap, purchases("LOST", 3))
+    send(system.kafka, purchases("LOST", 3))
     delete_below(progress + 2)
     worker.start()
     assert worker.process is not None
     assert worker.process.wait(SECONDS_MAX) == EXIT_LOG_HOLE
     assert "log_hole" in {line["event"] for line in log_lines(worker)}
-    assert len(messages(system.bootstrap, COMPLETED, PARTITION)) == results
+    assert len(messages(system.kafka, COMPLETED, PARTITION)) == results
     worker.process = None

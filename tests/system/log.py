@@ -9,14 +9,15 @@ from confluent_kafka.admin import AdminClient
 
 from streams.topics import create_topics
 from tests.oracle.events import Message
+from wire.broker import Broker
 from wire.topics import ALL
 
 PARTITIONS = 8
 
 
-def make_topics_anew(bootstrap: str) -> None:
+def make_topics_anew(broker: Broker) -> None:
     """Empty topics, whatever was in them."""
-    admin = AdminClient({"bootstrap.servers": bootstrap})
+    admin = AdminClient({**broker.options})
     existing = set(admin.list_topics(timeout=10).topics)
     names = [topic.name for topic in ALL if topic.name in existing]
     for future in admin.delete_topics(names).values() if names else ():
@@ -24,16 +25,16 @@ def make_topics_anew(bootstrap: str) -> None:
     while existing & {topic.name for topic in ALL}:
         time.sleep(0.1)
         existing = set(admin.list_topics(timeout=10).topics)
-    create_topics(bootstrap, PARTITIONS)
+    create_topics(broker, PARTITIONS)
 
 
 def send(
-    bootstrap: str, messages: Iterable[Message], per_second: float = 0, compression: str = "none"
+    broker: Broker, messages: Iterable[Message], per_second: float = 0, compression: str = "none"
 ) -> None:
     """Put the messages where they say, in their order, as one producer."""
     producer = Producer(
         {
-            "bootstrap.servers": bootstrap,
+            **broker.options,
             "acks": "all",
             "linger.ms": 5,
             "compression.type": compression,
@@ -59,11 +60,11 @@ def send(
     assert not failed
 
 
-def read(bootstrap: str, topic: str) -> list[Any]:
+def read(broker: Broker, topic: str) -> list[Any]:
     """All committed messages of a topic, each partition in its order."""
     consumer = Consumer(
         {
-            "bootstrap.servers": bootstrap,
+            **broker.options,
             "group.id": "test-reader",
             "enable.auto.commit": False,
             "enable.partition.eof": True,

@@ -28,7 +28,7 @@ class Sight:
 
     def __init__(self, servers: Connections, urls: list[str]) -> None:
         self.servers = servers
-        self.bootstrap = servers.kafka_bootstrap
+        self.kafka = servers.kafka
         self.database_url = servers.database_url
         self.urls = urls  # of the workers
         self._http = httpx.Client(timeout=10, trust_env=False)
@@ -93,7 +93,7 @@ class Sight:
 
     def newest_results(self) -> list[Row]:
         newest: dict[tuple[str, str], Row] = {}
-        for message in log.read(self.bootstrap, COMPLETED.name):
+        for message in log.read(self.kafka, COMPLETED.name):
             row = json.loads(message.value())
             key = row["portfolio_id"], row["transaction_id"]
             assert key not in newest or row["as_of"] > newest[key]["as_of"], f"{key}: twice"
@@ -101,12 +101,12 @@ class Sight:
         return list(newest.values())
 
     def published_positions(self) -> list[Row]:
-        newest = {m.key(): m.value() for m in log.read(self.bootstrap, POSITIONS.name)}
+        newest = {m.key(): m.value() for m in log.read(self.kafka, POSITIONS.name)}
         return [json.loads(value) for value in newest.values() if value is not None]
 
     def dead_letters(self) -> list[tuple[str, int, int]]:
         places = []
-        for message in log.read(self.bootstrap, DEAD_LETTER.name):
+        for message in log.read(self.kafka, DEAD_LETTER.name):
             headers = dict(message.headers())
             places.append(
                 (
@@ -148,7 +148,7 @@ class Sight:
         def records(topic: str) -> list[Record]:
             return [
                 Record(m.topic(), m.partition(), m.offset(), m.key(), m.value())
-                for m in log.read(self.bootstrap, topic)
+                for m in log.read(self.kafka, topic)
             ]
 
         return expected(records(RAW_TRANSACTIONS.name), records(PORTFOLIOS.name))

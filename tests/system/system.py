@@ -67,14 +67,14 @@ class System(Sight):
     """Workers and a store over shared servers, with topics and tables of their own."""
 
     def __init__(self, servers: Connections, database_url: str, folder: Path) -> None:
-        super().__init__(Connections(servers.kafka_bootstrap, database_url), [])
+        super().__init__(Connections(servers.kafka, database_url), [])
         self.folder = folder
         self._environment = (
             os.environ
             | UNSET
+            | self.kafka.variables
             | {
                 "PYTHONPATH": str(ROOT),
-                "KAFKA_BOOTSTRAP": self.bootstrap,
                 "DATABASE_URL": database_url,
                 "DATA_DIR": str(folder),
                 "LOG_FORMAT": "json",

@@ -9,7 +9,7 @@ def test_everything_that_is_shown_is_what_an_independent_sort_and_fold_gives(
     system.worker().start()
     system.store.start()
     messages = generate(seed=11, events=20_000, portfolios=24)
-    send(system.bootstrap, messages)
+    send(system.kafka, messages)
     system.wait_settled(180)
     assert system.differences() == []
     inputs = system.inputs()

@@ -15,7 +15,7 @@ def test_a_foreign_security_has_gains_in_both_currencies(system: System) -> None
     system.store.start()
     buy = trade("P1", "B", "BUY", "2024-01-02", "100", "150", currency="EUR", fx_rate="1.10")
     sale = trade("P1", "S", "SELL", "2024-02-01", "40", "170", currency="EUR", fx_rate="1.20")
-    send(system.bootstrap, [sale, buy, portfolio("P1", "USD", "FIFO")])
+    send(system.kafka, [sale, buy, portfolio("P1", "USD", "FIFO")])
     system.wait_settled()
     rows = system.rows("transactions")
     assert of(rows, "B")["net_cost"] == 16_500
@@ -34,10 +34,10 @@ def test_a_purchase_that_comes_late_changes_the_gain_everywhere(system: System) 
     system.store.start()
     buy = trade("P1", "B1", "BUY", "2024-01-10", "10", "100")
     sale = trade("P1", "S1", "SELL", "2024-02-01", "10", "150")
-    send(system.bootstrap, [buy, sale])
+    send(system.kafka, [buy, sale])
     system.wait_settled()
     assert of(system.rows("transactions"), "S1")["realized_gain_loss"] == 500
-    send(system.bootstrap, [trade("P1", "B0", "BUY", "2024-01-05", "10", "50")])
+    send(system.kafka, [trade("P1", "B0", "BUY", "2024-01-05", "10", "50")])
     system.wait_settled()
     assert of(system.rows("transactions"), "S1")["realized_gain_loss"] == 1_000
     (disposal,) = system.rows("lot_disposals")

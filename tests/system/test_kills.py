@@ -21,7 +21,7 @@ def test_a_worker_killed_again_and_again_on_the_same_and_on_a_fresh_disk_loses_n
     system.store.start()
     messages = generate(seed=12, events=events, portfolios=40, mess=Mess(late=0.05))
     # Slow enough that records flow during every kill.
-    producing = threading.Thread(target=send, args=(system.bootstrap, messages, 700.0), daemon=True)
+    producing = threading.Thread(target=send, args=(system.kafka, messages, 700.0), daemon=True)
     producing.start()
     system.wait_until(system.is_serving, 60, "the worker serves")
     for kill in range(kills):

@@ -66,14 +66,14 @@ class Traffic:
                 for n in range(number, number + self._per_second)
             ]
             number += len(batch)
-            send(self.system.bootstrap, batch, self._per_second)
+            send(self.system.kafka, batch, self._per_second)
 
     def _probe(self) -> None:
         number = 0
         while not self._ended.is_set():
             number += 1
             event = trade(self.portfolio, f"P{number:09}", "BUY", "2024-01-01", "1", "1")
-            send(self.system.bootstrap, [event])
+            send(self.system.kafka, [event])
             began = time.monotonic()
             while self._live(f"/portfolios/{self.portfolio}/transactions/P{number:09}") != 200:
                 time.sleep(0.01)
@@ -96,14 +96,14 @@ def test_a_changed_method_of_a_large_portfolio_keeps_nobody_else_waiting(
     trades, per_second = (TRADES_LONG, PER_SECOND_LONG) if is_long else (TRADES, PER_SECOND)
     system.worker().start()
     system.store.start()
-    send(system.bootstrap, [portfolio(BIG, "USD", "FIFO"), *history(trades)])
+    send(system.kafka, [portfolio(BIG, "USD", "FIFO"), *history(trades)])
     system.wait_settled(300)
     traffic = Traffic(system, per_second)
     traffic.start()
     time.sleep(3)
     # Beside the questions, which begin before it can be booked.
     changed = [portfolio(BIG, "USD", "HIFO", version=2)]
-    threading.Thread(target=send, args=(system.bootstrap, changed), daemon=True).start()
+    threading.Thread(target=send, args=(system.kafka, changed), daemon=True).start()
     answers = []
     until = time.monotonic() + 300
     while time.monotonic() < until:

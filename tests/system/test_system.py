@@ -21,7 +21,7 @@ def set_by_a_developer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def test_what_a_developer_set_is_no_business_of_the_processes_of_a_test(
     servers: Connections, database_url: str, tmp_path: Path
 ) -> None:
-    make_topics_anew(servers.kafka_bootstrap)
+    make_topics_anew(servers.kafka)
     upgrade(database_url)
     folder = tmp_path / "system"
     folder.mkdir()

@@ -21,7 +21,7 @@ SLOW_START = (sys.executable, "-m", "tests.system.slow_start")
 @pytest.fixture
 def system(servers: Connections, tmp_path: Path) -> Iterator[System]:
     """Empty topics, no store, and nothing running yet."""
-    make_topics_anew(servers.kafka_bootstrap)
+    make_topics_anew(servers.kafka)
     system = System(servers, "postgresql://none", tmp_path)
     yield system
     system.stop()
@@ -31,7 +31,7 @@ def test_a_take_over_that_is_overtaken_by_the_next_worker_does_not_fence_it(
     system: System,
 ) -> None:
     send(
-        system.bootstrap,
+        system.kafka,
         [trade(f"P{n % 40}", f"T{n}", "BUY", "2024-01-01", "1", "1") for n in range(2000)],
     )
     slow = system.worker()
@@ -43,7 +43,7 @@ def test_a_take_over_that_is_overtaken_by_the_next_worker_does_not_fence_it(
     system.wait_until(system.is_booked, 60, "every record is booked")
     # One more of each partition: whoever was fenced meanwhile finds out.
     send(
-        system.bootstrap,
+        system.kafka,
         [trade(f"P{n}", f"U{n}", "BUY", "2024-01-01", "1", "1") for n in range(40)],
     )
     system.wait_until(system.is_booked, 60, "every record is booked")
@@ -79,7 +79,7 @@ def test_a_second_worker_in_the_same_folder_is_refused_and_the_first_goes_on(
 
 def test_another_default_method_is_refused_where_no_record_ever_came(system: System) -> None:
     def is_fixed() -> bool:
-        written = log.read(system.bootstrap, CHANGELOG.name)
+        written = log.read(system.kafka, CHANGELOG.name)
         return {message.partition() for message in written} == set(range(log.PARTITIONS))
 
     first = system.worker()

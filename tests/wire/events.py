@@ -195,3 +195,10 @@ def mutated(draw: st.DrawFn) -> bytes:
         )
         text[start:end] = piece
     return bytes(text)
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=20,
+)

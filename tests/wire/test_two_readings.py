@@ -12,6 +12,7 @@ from tests.oracle import decode as oracle
 from tests.wire.events import (
     BUY,
     FULL,
+    JSON_VALUES,
     ODD_TOKENS,
     mutated,
     near_valid,
@@ -22,12 +23,6 @@ from wire.fields import Malformed, printable
 from wire.objects import ERRORS_MAX
 from wire.portfolios import decode_portfolio
 from wire.transactions import TYPES, decode_transaction, read_at_once, read_by_rule
-
-JSON_VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-    max_leaves=20,
-)
 
 
 def check_readings(value: bytes) -> None:
