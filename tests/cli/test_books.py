@@ -16,12 +16,13 @@ from cli.servers import connections
 from cli.status import collect
 from cli.verify.check import check
 from cli.workers import Workers
+from streams.step import PART_BYTES_MAX, Headers
 from tests.api.serving import served
 from tests.cli.portfolio import Portfolio, until
 from tests.cli.relay import Change, relay
 from tests.oracle.murmur2 import partition_of
 from tests.system.log import read
-from wire.topics import COMPLETED
+from wire.topics import COMPLETED, FORWARDED
 
 RAW = "raw_transactions"
 HOME = partition_of("P1", 8)
@@ -347,6 +348,44 @@ def test_a_reset_must_be_meant(booked: Portfolio) -> None:
 def test_migrating_again_changes_nothing(booked: Portfolio) -> None:
     said = booked.json("migrate")
     assert said["before"] == said["revision"] is not None
+
+
+def test_verify_expects_what_becomes_of_records_that_no_producer_of_events_would_send(
+    booked: Portfolio,
+) -> None:
+    before = booked.json("verify")["compared"]
+    huge = b" " * (PART_BYTES_MAX + 1)
+    named = [("source-topic", RAW.encode()), ("source-partition", b"7"), ("source-offset", b"9999")]
+    odd = [("source-topic", b'"'), ("source-partition", b"x"), ("source-offset", None)]
+    event = trade("F1", "BUY", "2024-06-01", "1", "1", security_id="STRAY")
+    strays: list[tuple[str, bytes | None, int, Headers]] = [
+        (RAW, huge, HOME, [("large", huge)]),
+        # What no worker forwarded.
+        (FORWARDED.name, b"junk", HOME, []),
+        (FORWARDED.name, None, HOME, odd),
+        (FORWARDED.name, b"{}", HOME, named),
+        (FORWARDED.name, json.dumps(event).encode(), HOME, odd),
+        (FORWARDED.name, json.dumps(event).encode(), HOME, named),
+        (FORWARDED.name, json.dumps(event | {"quantity": "2"}).encode(), HOME, []),
+        (FORWARDED.name, json.dumps(event).encode(), ELSEWHERE, odd),
+        (FORWARDED.name, json.dumps(RECORDS[0] | {"version": 2, "name": "Two"}).encode(), HOME,
+         [("source-topic", b"portfolios"), *named[1:]]),
+    ]  # fmt: skip
+    producer = Producer(
+        {
+            "bootstrap.servers": connections(booked.settings).kafka_bootstrap,
+            "compression.type": "gzip",
+            "message.max.bytes": 100 << 20,
+        }
+    )
+    for topic, value, partition, headers in strays:
+        producer.produce(topic, value, b"P1", partition, headers=headers)
+    assert producer.flush(30) == 0
+    wait_until_applied(booked.settings, 60)
+    said = booked.json("verify")
+    assert said["first"] == []
+    assert said["compared"]["table dead_letters"] == before["table dead_letters"] + 6
+    assert said["compared"]["table transactions"] == before["table transactions"] + 1
 
 
 def test_verify_finds_a_wrong_record_in_the_results_topic(booked: Portfolio) -> None:
