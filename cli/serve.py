@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from cli import addresses, parts
-from cli.servers import connections, kafka_bootstrap
+from cli.servers import ServerError, connections, kafka_bootstrap
 from cli.settings import Settings
 
 
@@ -91,6 +91,11 @@ def api(settings: Settings, port: int | None) -> None:
     logs.configure(settings.log_level, settings.log_format)
     if port is not None:
         settings = replace(settings, api_port=port)
+    try:
+        parts.demand_api_port(settings)
+    except ServerError as error:
+        # Nothing is wrong with the system: this process was told to listen where it cannot.
+        raise click.UsageError(str(error)) from error
     found = connections(settings)
     app = create_app(
         ApiSettings(
