@@ -90,8 +90,16 @@ def transactions(
             security_id=security, status=status, from_=from_, to=to,
         )  # fmt: skip
         items = list(found)
+        if not items:
+            _demand_known(api, portfolio_id)
     title = f"transactions of {portfolio_id}, newest first"
     _print({"items": items}, as_json, title, TRANSACTION_COLUMNS, items)
+
+
+def _demand_known(api: Api, portfolio_id: str) -> None:
+    """Raise where there is no such portfolio, which is not the same as one without transactions."""
+    if not api.get("portfolios", portfolio_id, "transactions", limit=1)["items"]:
+        api.get("portfolios", portfolio_id, "positions")
 
 
 def _print(

@@ -9,6 +9,7 @@ import httpx
 
 from cli import addresses
 from cli.settings import Settings
+from wire.fields import Broken, id_text
 
 ANSWER_SECONDS_MAX = 20.0
 PAGE_ITEMS_MAX = 1000  # the API gives no more at once
@@ -29,6 +30,10 @@ class Api:
 
     def get(self, *parts: str, **parameters: str | int | None) -> dict[str, Any]:
         """The answer about `/part/part`; parameters that are None are not sent."""
+        for part in parts:
+            broken = id_text(part)
+            if isinstance(broken, Broken):
+                raise click.ClickException(broken.message)
         given = {name.rstrip("_"): value for name, value in parameters.items() if value is not None}
         try:
             answer = self._client.get(self.url + _path(parts), params=given)

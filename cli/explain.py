@@ -70,6 +70,8 @@ def described(found: dict[str, Any]) -> RenderableType:
     result = found["transaction"]
     parts: list[RenderableType] = [Text(_headline(result), style="bold")]
     parts += [Text(line) for line in _terms(result)]
+    if result["status"] == "CANCELLED":
+        parts.append(Text(_cancellation(result)))
     if result["disposals"]:
         parts.append(
             table(
@@ -88,6 +90,8 @@ def described(found: dict[str, Any]) -> RenderableType:
                 [[taken[name] for name in CONSUMER_COLUMNS] for taken in found["consumed_by"]],
             )
         )
+    elif result["status"] == "BOOKED" and result["transaction_type"] in INCREASES:
+        parts.append(Text("Nothing has consumed its lot yet."))
     return Group(*parts)
 
 
@@ -96,6 +100,15 @@ def _headline(result: dict[str, Any]) -> str:
     said = " ".join(str(part) for part in what if part is not None)
     when = f" on {result['transaction_date']}" if result["transaction_date"] else ""
     return f"{result['portfolio_id']} {result['transaction_id']}: {said}{when}: {result['status']}"
+
+
+def _cancellation(result: dict[str, Any]) -> str:
+    place = f"{result['source_topic']}, partition {result['source_partition']}"
+    return (
+        f"Version {result['version']} cancelled this transaction (offset {result['source_offset']}"
+        f" of {place}), so it moves nothing; a higher version would revive it."
+        " What it was, its earlier versions in the inputs say."
+    )
 
 
 def _terms(result: dict[str, Any]) -> list[str]:

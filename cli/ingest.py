@@ -1,12 +1,15 @@
 """`portfolio ingest`: a file of transactions, or of portfolio records, into Kafka."""
 
+import codecs
 import io
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
+from typing import BinaryIO
 
 import click
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -16,13 +19,25 @@ from cli.printing import console, json_option, messages, print_json
 from cli.sending import Sender
 from cli.servers import broker
 from wire.broker import Broker
-from wire.csvlines import NumberedEvent, events_of_csv, events_of_json_lines
+from wire.csvlines import (
+    BYTE_ORDER_MARK,
+    OF_PORTFOLIOS,
+    OF_TRANSACTIONS,
+    Columns,
+    NumberedEvent,
+    columns_of,
+    events_of_csv,
+    events_of_json_lines,
+    has_content,
+)
 from wire.fields import FieldError, Malformed
 from wire.portfolios import decode_portfolio
 from wire.topics import PORTFOLIOS, RAW_TRANSACTIONS, Topic
 from wire.transactions import decode_transaction
 
 PORTFOLIO_FIELD = b'"cost_basis_method"'  # no transaction has it, every portfolio record does
+UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+STDIN = Path("-")
 ERRORS_LISTED_MAX = 100  # in the JSON summary; stderr gets them all
 PROGRESS_EVERY = 2000  # events
 
@@ -50,11 +65,26 @@ class Source:
     events: Iterator[NumberedEvent]
     read: Read
     topic: Topic
-    position: Callable[[], int]  # bytes of the file that were read
+    file: BinaryIO
+
+    @property
+    def size_bytes(self) -> int | None:
+        """None where nobody knows it, as of a pipe."""
+        try:
+            return os.fstat(self.file.fileno()).st_size or None
+        except OSError:
+            return None
+
+    @property
+    def position(self) -> int:
+        """Bytes of the file that were read."""
+        return self.file.tell() if self.file.seekable() else 0
 
 
 @click.command()
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument(
+    "file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
+)
 @click.option("--dry-run", is_flag=True, help="Check every line and send nothing.")
 @click.option(
     "--portfolios/--transactions",
@@ -68,7 +98,10 @@ class Source:
 def ingest(
     context: click.Context, file: Path, dry_run: bool, are_portfolios: bool | None, as_json: bool
 ) -> None:
-    """Send the events of FILE: CSV where its name ends in .csv, else one JSON object a line.
+    """Send the events of FILE, - for stdin: CSV or one JSON object a line, as its first line shows.
+
+    The first line of CSV names the fields; one with a cost_basis_method names those of portfolio
+    records, which is what the file then holds.
 
     Malformed lines are reported on stderr and left out; the others are sent all the same, and the
     exit code is 1. Sending a file again does no harm: what is known already changes nothing.
@@ -86,37 +119,67 @@ def ingest_file(file: Path, kafka: Broker | None, are_portfolios: bool | None = 
     """Send a file to Kafka, None: only check it; complain on stderr."""
     with open_source(file, are_portfolios) as source:
         sender = None if kafka is None else Sender(kafka, source.topic.name)
-        with _progress(source, file) as advance:
-            return send_all(source, str(file), sender, _complain(file), advance)
+        with _progress(source, _name(file)) as advance:
+            return send_all(source, _name(file), sender, _complain(_name(file)), advance)
 
 
 @contextmanager
 def open_source(file: Path, are_portfolios: bool | None) -> Iterator[Source]:
     """The events of a file; are_portfolios None: its first line tells."""
-    if file.suffix.lower() == ".csv":
-        if are_portfolios:
-            raise click.UsageError("portfolio records come as JSON lines, not as CSV")
-        with (
-            file.open("rb") as opened,
-            io.TextIOWrapper(opened, "utf-8", errors="surrogateescape", newline="") as text,
-        ):
-            yield Source(events_of_csv(text), decode_transaction, RAW_TRANSACTIONS, opened.tell)
-        return
-    with file.open("rb") as opened:
-        events = events_of_json_lines(opened)
-        first = list(islice(events, 1))
-        if are_portfolios is None:
-            are_portfolios = any(_is_portfolio(event) for _, event in first)
+    with _opened(file) as opened:
+        head = _up_to_first_line(opened)
+        first = head[-1].removeprefix(BYTE_ORDER_MARK.encode()) if head else b""
+        if not has_content(first.decode("utf-8", "surrogateescape")):
+            raise click.ClickException(f"{_name(file)} is empty")
+        if first.startswith(UTF16_MARKS) or b"\0" in first[:2]:
+            raise click.ClickException(f"{_name(file)} is not UTF-8; it looks like UTF-16")
+        # One that ends in carriage returns alone came whole.
+        top = list(io.StringIO(b"".join(head).decode("utf-8", "surrogateescape"), newline=""))
+        columns = columns_of(next(filter(has_content, top), ""))
+        events: Iterator[NumberedEvent]
+        if _is_csv(file, first, columns):
+            rest = io.TextIOWrapper(opened, "utf-8", errors="surrogateescape", newline="")
+            if are_portfolios is None:
+                are_portfolios = columns is OF_PORTFOLIOS
+            columns = OF_PORTFOLIOS if are_portfolios else OF_TRANSACTIONS
+            events = events_of_csv(chain(top, rest), columns)
+        else:
+            if are_portfolios is None:
+                are_portfolios = PORTFOLIO_FIELD in first
+            events = events_of_json_lines(chain(head, opened))
         read, topic = (
             (decode_portfolio, PORTFOLIOS)
             if are_portfolios
             else (decode_transaction, RAW_TRANSACTIONS)
         )
-        yield Source(chain(first, events), read, topic, opened.tell)
+        yield Source(events, read, topic, opened)
 
 
-def _is_portfolio(event: bytes | Malformed) -> bool:
-    return isinstance(event, bytes) and PORTFOLIO_FIELD in event
+def _is_csv(file: Path, first: bytes, columns: Columns | None) -> bool:
+    """By the first line, and where that is no line of either kind by the name."""
+    if first.lstrip().startswith(b"{"):
+        return False
+    return columns is not None or file.suffix.lower() == ".csv"
+
+
+def _opened(file: Path) -> AbstractContextManager[BinaryIO]:
+    if file == STDIN:
+        return nullcontext(click.get_binary_stream("stdin"))
+    return file.open("rb")
+
+
+def _up_to_first_line(opened: BinaryIO) -> list[bytes]:
+    """The lines of a file up to the first that is not empty."""
+    head = []
+    for line in iter(opened.readline, b""):
+        head.append(line)
+        if has_content(line.decode("utf-8", "surrogateescape")):
+            break
+    return head
+
+
+def _name(file: Path) -> str:
+    return "stdin" if file == STDIN else str(file)
 
 
 def send_all(
@@ -149,7 +212,7 @@ def send_all(
     return summary
 
 
-def _complain(file: Path) -> Callable[[int, Iterable[FieldError]], None]:
+def _complain(file: str) -> Callable[[int, Iterable[FieldError]], None]:
     def complain(line: int, errors: Iterable[FieldError]) -> None:
         for error in errors:
             where = f"{file}:{line}: {error.field}: " if error.field else f"{file}:{line}: "
@@ -159,7 +222,7 @@ def _complain(file: Path) -> Callable[[int, Iterable[FieldError]], None]:
 
 
 @contextmanager
-def _progress(source: Source, file: Path) -> Iterator[Callable[[], None]]:
+def _progress(source: Source, name: str) -> Iterator[Callable[[], None]]:
     """A bar on a terminal; nothing on a pipe."""
     bar = Progress(
         TextColumn("{task.description}", markup=False),
@@ -171,8 +234,8 @@ def _progress(source: Source, file: Path) -> Iterator[Callable[[], None]]:
         disable=not messages().is_terminal,
     )
     with bar:
-        task = bar.add_task(file.name, total=file.stat().st_size)
-        yield lambda: bar.update(task, completed=source.position())
+        task = bar.add_task(Path(name).name, total=source.size_bytes)
+        yield lambda: bar.update(task, completed=source.position)
 
 
 def _listed(line: int, error: FieldError) -> dict[str, object]:

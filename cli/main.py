@@ -4,6 +4,7 @@ import importlib
 
 import click
 
+from cli.printing import print_json
 from cli.servers.errors import ServerError
 from cli.settings import SettingError, Settings
 
@@ -27,6 +28,7 @@ COMMANDS = {
     "store": "cli.serve:store",
     "api": "cli.serve:api",
 }
+AS_JSON = "cli.main.as_json"  # in click's context: whether the command is to print JSON
 
 
 class Commands(click.Group):
@@ -43,7 +45,21 @@ class Commands(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        # Before the command has read it: what it cannot read is an error to print, too.
+        ctx.meta[AS_JSON] = "--json" in args
+        return super().parse_args(ctx, args)
+
     def invoke(self, ctx: click.Context) -> object:
+        try:
+            return self._invoke(ctx)
+        except click.ClickException as error:
+            if not ctx.meta[AS_JSON]:
+                raise
+            print_json({"error": error.format_message()})
+            ctx.exit(error.exit_code)
+
+    def _invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
         except SettingError as error:

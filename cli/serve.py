@@ -7,7 +7,7 @@ import click
 
 from api.settings import is_loopback
 from cli import addresses, parts
-from cli.servers import broker, connections
+from cli.servers import ServerError, broker, connections
 from cli.settings import Settings
 
 
@@ -98,6 +98,11 @@ def api(settings: Settings, port: int | None) -> None:
     logs.configure(settings.log_level, settings.log_format)
     if port is not None:
         settings = replace(settings, api_port=port)
+    try:
+        parts.demand_api_port(settings)
+    except ServerError as error:
+        # Nothing is wrong with the system: this process was told to listen where it cannot.
+        raise click.UsageError(str(error)) from error
     found = connections(settings)
     app = create_app(
         ApiSettings(

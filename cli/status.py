@@ -41,7 +41,7 @@ def collect(settings: Settings) -> dict[str, Any]:
         "store": _store(settings, away),
         "workers": [],
         "lag": {"book": None, "store": None},
-        "inputs": dict.fromkeys(COUNTS, 0),
+        "inputs": dict.fromkeys(COUNTS),
         "away": away,
     }
     try:
@@ -67,7 +67,9 @@ def _add_books(settings: Settings, servers: Connections, found: dict[str, Any]) 
         }
         for one in workers.statuses
     ]
-    found["inputs"] = workers.inputs()
+    # Where nobody says anything nothing is known, which is not the same as nothing.
+    if workers.statuses:
+        found["inputs"] = workers.inputs()
     found["away"] += _silent(settings, workers) + _unserved(workers, settings.partitions)
     try:
         found["lag"]["book"] = lag.behind_the_books(servers, workers, settings.partitions)
@@ -134,7 +136,8 @@ def _show(found: dict[str, Any]) -> None:
     out.print(table("workers", columns, rows))
     behind = found["lag"]
     out.print(f"lag         {_known(behind['book'])} to book, {_known(behind['store'])} to store")
-    out.print("inputs      " + ", ".join(f"{n} {name}" for name, n in found["inputs"].items()))
+    counts = [f"{_known(count)} {name}" for name, count in found["inputs"].items()]
+    out.print("inputs      " + ", ".join(counts))
     for line in found["away"]:
         out.print(f"away: {line}", style="red")
 

@@ -24,6 +24,7 @@ from streams import metrics, state
 from streams.log import Written
 from streams.step import (
     ERRORS,
+    FORWARDING_HEADERS,
     SOURCE_OFFSET,
     SOURCE_PARTITION,
     SOURCE_TOPIC,
@@ -32,11 +33,12 @@ from streams.step import (
     InputRecord,
     Outcome,
     OutputRecord,
+    forwarded_from,
 )
 from streams.tables import Table
 from streams.transport import Batch
 from wire.fields import ID_LENGTH_MAX
-from wire.topics import FORWARDED, INPUTS, PORTFOLIOS, RAW_TRANSACTIONS
+from wire.topics import FORWARDED, INPUTS, PORTFOLIOS
 
 log = structlog.get_logger(__name__)
 EXIT_LANE_FAILED = 70
@@ -46,9 +48,6 @@ STEPS_MAX, STEPS_MIN = 5000, 50  # entries of longer histories re-booked in one 
 # with records at hand, which are taken in first and booked after.
 REBOOKING_SECONDS, REBOOKING_SECONDS_WITH_RECORDS = 0.15, 0.05
 _INDEX = {topic.name: index for index, topic in enumerate(INPUTS)}
-_FORWARDING_HEADERS = 3
-_FORWARDED_FROM = (RAW_TRANSACTIONS.name, PORTFOLIOS.name)
-_PARTITIONS_END, _OFFSETS_END = 1 << 31, 1 << 63  # as Kafka counts them
 
 
 class DefaultMethodChanged(Exception):
@@ -268,28 +267,15 @@ def _input_records(batch: Batch) -> list[InputRecord]:
 
 
 def _forwarded_record(topic: str, partition: int, record: Any) -> InputRecord:
-    """A record as it was before the forwarding, which put three headers behind its own. One that
-    somebody else wrote to the topic speaks for itself."""
+    """A record as it was before the forwarding. One that somebody else wrote to the topic speaks
+    for itself."""
     headers: Headers = list(record.headers)
-    source = _forwarded_from(headers[-_FORWARDING_HEADERS:])
+    source = forwarded_from(headers)
     if source is None:
         source = Source(topic, partition, record.offset)
     else:
-        headers = headers[:-_FORWARDING_HEADERS]
+        headers = headers[:-FORWARDING_HEADERS]
     return InputRecord(source, True, record.key, record.value, headers, record.timestamp)
-
-
-def _forwarded_from(headers: Headers) -> Source | None:
-    """The place that the headers name, if it is one that we forward from: it goes into results,
-    where text that is no topic and numbers that are no offset would stop every reader."""
-    named = dict(headers)
-    try:
-        topic = named[SOURCE_TOPIC].decode()
-        partition, offset = int(named[SOURCE_PARTITION]), int(named[SOURCE_OFFSET])
-    except (AttributeError, KeyError, TypeError, ValueError):
-        return None
-    is_place = 0 <= partition < _PARTITIONS_END and 0 <= offset < _OFFSETS_END
-    return Source(topic, partition, offset) if is_place and topic in _FORWARDED_FROM else None
 
 
 def _state_records(

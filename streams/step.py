@@ -25,21 +25,24 @@ from streams.journal import Changes, Reader, StateJournal
 from wire.fields import FieldError, Malformed, Rule, errors_json
 from wire.partitioner import partition_of
 from wire.portfolios import decode_portfolio
-from wire.topics import PORTFOLIOS
+from wire.topics import PORTFOLIOS, RAW_TRANSACTIONS
 from wire.transactions import decode_transaction
 
 Headers = list[tuple[str, Any]]  # a value is bytes or None
 SOURCE_TOPIC, SOURCE_PARTITION, SOURCE_OFFSET = "source-topic", "source-partition", "source-offset"
 ERRORS, AS_OF = "errors", "as-of"
+FORWARDING_HEADERS = 3  # put behind those of a record that is forwarded
 # Kafka refuses records that are too large, and what was compressed on its way in is not on its way
 # out. Far above every event; what is larger stays where the headers say.
 PART_BYTES_MAX = 8 << 20
+_FORWARDED_FROM = (RAW_TRANSACTIONS.name, PORTFOLIOS.name)
+_PARTITIONS_END, _OFFSETS_END = 1 << 31, 1 << 63  # as Kafka counts them
 _CONFLICT = FieldError(
     "version",
     Rule.VERSION_MUST_BE_HIGHER_TO_CORRECT,
     "this version is known with other content; a correction needs a higher one",
 )
-_FORWARDED_TWICE = FieldError(
+FORWARDED_TWICE = FieldError(
     "portfolio_id",
     Rule.PARTITION_MUST_BE_THAT_OF_THE_PORTFOLIO,
     "the record was forwarded once and is in a wrong partition again",
@@ -73,7 +76,7 @@ class OutputRecord:
         own = record.headers
         if sum(len(name) + len(value or b"") for name, value in own) > PART_BYTES_MAX:
             own = []
-        key, value = _bounded(record.key), _bounded(record.value)
+        key, value = bounded(record.key), bounded(record.value)
         return cls(partition, key, value, own + headers, record.timestamp)
 
 
@@ -102,7 +105,8 @@ class Outcome:
     forwarded: list[OutputRecord] = field(default_factory=list)
 
 
-def _bounded(part: bytes | None) -> bytes | None:
+def bounded(part: bytes | None) -> bytes | None:
+    """A key or value as it is sent on: None where it is larger than PART_BYTES_MAX."""
     return None if part is not None and len(part) > PART_BYTES_MAX else part
 
 
@@ -112,6 +116,20 @@ def source_headers(source: Source) -> Headers:
         (SOURCE_PARTITION, b"%d" % source.partition),
         (SOURCE_OFFSET, b"%d" % source.offset),
     ]
+
+
+def forwarded_from(headers: Headers) -> Source | None:
+    """Where a forwarded record was before, by the headers that were put behind its own. None: they
+    name no place that we forward from, and it would go into results, where text that is no topic
+    and numbers that are no offset would stop every reader."""
+    named = dict(headers[-FORWARDING_HEADERS:])
+    try:
+        topic = named[SOURCE_TOPIC].decode()
+        partition, offset = int(named[SOURCE_PARTITION]), int(named[SOURCE_OFFSET])
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return None
+    is_place = 0 <= partition < _PARTITIONS_END and 0 <= offset < _OFFSETS_END
+    return Source(topic, partition, offset) if is_place and topic in _FORWARDED_FROM else None
 
 
 class BookingStep:
@@ -175,7 +193,7 @@ class BookingStep:
         if partition == self._partition:
             return content
         if record.is_forwarded:
-            self._bury(record, Malformed((_FORWARDED_TWICE,)), outcome)
+            self._bury(record, Malformed((FORWARDED_TWICE,)), outcome)
             return None
         headers = source_headers(record.source)
         outcome.forwarded.append(OutputRecord.of(record, partition, headers))

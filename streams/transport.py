@@ -22,6 +22,7 @@ from typing import Any, ClassVar
 
 import structlog
 from aiokafka.consumer import fetcher
+from aiokafka.errors import ConsumerStoppedError
 from aiokafka.record import default_records, memory_records
 from faust.transport import drivers
 from faust.transport.consumer import ensure_TP
@@ -33,6 +34,7 @@ import streams.membership  # noqa: F401 - the group's coordinator that notes who
 log = structlog.get_logger(__name__)
 EXIT_LOG_HOLE = 72
 COMMIT_SECONDS_MAX = 2.0
+LEAVING_SECONDS = 1.0
 
 
 class Batch(ConsumerMessage):
@@ -212,7 +214,14 @@ class BatchConsumer(driver.Consumer):
                 await asyncio.sleep(0.02)
                 return {}
             active_partitions = self._fetching
-        return await super()._getmany(active_partitions, timeout)
+        try:
+            return await super()._getmany(active_partitions, timeout)
+        except ConsumerStoppedError:
+            if not self.app.is_leaving:
+                raise
+            # The client was closed under a fetch, as it should: the process ends in a moment.
+            await asyncio.sleep(LEAVING_SECONDS)
+            return {}
 
     async def perform_seek(self) -> None:
         raise RuntimeError("positions belong to the application, not to the group's offsets")

@@ -43,7 +43,7 @@ def column(heading: str, number: int = 0) -> list[str]:
 
 def json_texts() -> list[str]:
     """What the examples post, and what the producer sends."""
-    posted = re.findall(r"curl --json '([^']*)'", TEXT)
+    posted = re.findall(r"curl .*-d '([^']*)'", TEXT)
     event = re.search(r"^value = '(.*)'$", FENCED["python"], re.MULTILINE)
     assert event is not None
     return [*posted, event[1]]
@@ -92,6 +92,11 @@ def test_the_events_of_the_examples_are_well_formed(text: str) -> None:
             assert isinstance(decode_portfolio(json.dumps(each).encode()), Portfolio)
     else:
         assert isinstance(decode_transaction(json.dumps(event).encode()), Transaction)
+
+
+def test_the_examples_need_no_new_curl() -> None:
+    assert len(json_texts()) == 4
+    assert "curl --json" not in TEXT  # as of 7.82
 
 
 def test_the_producer_partitions_as_the_workers_do() -> None:

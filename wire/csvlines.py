@@ -1,55 +1,81 @@
-"""Files of transactions, line by line: CSV and JSON lines become the JSON every door takes.
+"""Files of events, line by line: CSV and JSON lines become the JSON every door takes.
 
 What a line says is not judged here but by the decoder, as for any other event.
 """
 
 import csv
-from collections.abc import Iterable, Iterator
-from itertools import chain
-from typing import TextIO
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
 
 import msgspec
 
+from wire import portfolios, transactions
 from wire.fields import FieldError, Malformed, Rule, printable
-from wire.transactions import FIELDS
 
 NumberedEvent = tuple[int, bytes | Malformed]
-"""The number of the line that an event begins in, from 1, and the event."""
+"""The number of the line that an event is, from 1, and the event."""
 
-# Without these columns not a single line of a file can be good.
-COLUMNS_NEEDED = ("transaction_id", "portfolio_id", "transaction_type")
+
+class Columns(NamedTuple):
+    """What the columns of a file may be called; without those needed no line can be good."""
+
+    known: tuple[str, ...]
+    needed: tuple[str, ...]
+
+
+OF_TRANSACTIONS = Columns(
+    transactions.FIELDS, ("transaction_id", "portfolio_id", "transaction_type")
+)
+OF_PORTFOLIOS = Columns(portfolios.FIELDS, ("portfolio_id", "base_currency", "cost_basis_method"))
 BYTE_ORDER_MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
 _encode = msgspec.json.Encoder().encode
 
 
-def events_of_csv(lines: TextIO) -> Iterator[NumberedEvent]:
+def has_content(line: str) -> bool:
+    """Whether this may be the first line of a file: those before it that are empty do not count."""
+    return bool(line.removeprefix(BYTE_ORDER_MARK).strip())
+
+
+def columns_of(first_line: str) -> Columns | None:
+    """What the first line of a CSV file says that the others are; None: it is no such line."""
+    try:
+        names = set(_line_reader()(first_line.removeprefix(BYTE_ORDER_MARK)))
+    except csv.Error:
+        return None
+    if names >= {"base_currency", "cost_basis_method"} and "transaction_type" not in names:
+        return OF_PORTFOLIOS
+    return None if names.isdisjoint(OF_TRANSACTIONS.known) else OF_TRANSACTIONS
+
+
+def events_of_csv(
+    lines: Iterable[str], columns: Columns = OF_TRANSACTIONS
+) -> Iterator[NumberedEvent]:
     """The events of a CSV file, opened with newline="" and errors="surrogateescape".
 
-    The first line names the fields, in any order; an empty cell is an absent field. A file whose
-    first line is wrong has that one error and no events.
+    The first line that is not empty names the fields, in any order; an empty cell is an absent field. A file whose
+    first line is wrong has that one error and no events. No field may hold a line break, so each
+    line is an event of its own, and a quote that is not closed spoils no other line.
     """
-    first = lines.readline().removeprefix(BYTE_ORDER_MARK)
-    reader = csv.reader(chain((first,), lines), strict=True)
-    try:
-        columns = next(reader)
-    except csv.Error as error:
-        yield 1, _malformed("", Rule.LINE_MUST_BE_CSV, str(error))
-        return
-    errors = _column_errors(columns)
-    if errors:
-        yield 1, Malformed(tuple(errors))
-        return
-    while True:
-        line_number = reader.line_num + 1
+    numbered, cells_of = enumerate(lines, 1), _line_reader()
+    names: list[str] = []
+    for number, line in numbered:
+        if has_content(line):
+            first = line.removeprefix(BYTE_ORDER_MARK)
+            errors = _first_line_errors(first, columns)
+            if errors:
+                yield number, Malformed(tuple(errors))
+                return
+            names = cells_of(first)
+            break
+    for number, line in numbered:
         try:
-            cells = next(reader)
-        except StopIteration:
-            return
+            cells = cells_of(line)
         except csv.Error as error:
-            yield line_number, _malformed("", Rule.LINE_MUST_BE_CSV, str(error))
+            yield number, Malformed((_not_csv(error),))
             continue
         if cells:
-            yield line_number, _object_of(columns, cells)
+            yield number, _object_of(names, cells)
 
 
 def events_of_json_lines(lines: Iterable[bytes]) -> Iterator[NumberedEvent]:
@@ -62,37 +88,74 @@ def events_of_json_lines(lines: Iterable[bytes]) -> Iterator[NumberedEvent]:
             yield line_number, event
 
 
-def _column_errors(columns: list[str]) -> list[FieldError]:
+def _line_reader() -> Callable[[str], list[str]]:
+    """What gives the cells of one line, none of an empty one; raises csv.Error."""
+    waiting: deque[str] = deque()
+    # One reader for all lines: to make one costs as much as to read a line.
+    read = csv.reader(iter(waiting.popleft, None), strict=True).__next__
+
+    def cells(line: str) -> list[str]:
+        if '"' not in line:
+            # The same, and faster.
+            text = line.rstrip("\r\n")
+            return text.split(",") if text else []
+        waiting.append(line)
+        try:
+            return read()
+        except IndexError:
+            raise csv.Error("a quote is not closed") from None
+
+    return cells
+
+
+def _first_line_errors(line: str, columns: Columns) -> list[FieldError]:
+    if not line.isascii() and not _is_utf8(line):
+        return [_not_utf8()]
+    try:
+        names = _line_reader()(line)
+    except csv.Error as error:
+        return [_not_csv(error)]
     errors = [
         FieldError(printable(name), Rule.FIELD_MUST_BE_KNOWN, "there is no field of this column")
-        for name in dict.fromkeys(columns)
-        if name not in FIELDS
+        for name in dict.fromkeys(names)
+        if name not in columns.known
     ]
     errors += [
         FieldError(name, Rule.FIELD_MUST_BE_GIVEN_ONCE, "two columns have this name")
-        for name in FIELDS
-        if columns.count(name) > 1
+        for name in columns.known
+        if names.count(name) > 1
     ]
     errors += [
         FieldError(name, Rule.FIELD_MUST_BE_GIVEN, "there is no column of this name")
-        for name in COLUMNS_NEEDED
-        if name not in columns
+        for name in columns.needed
+        if name not in names
     ]
     return errors
 
 
-def _object_of(columns: list[str], cells: list[str]) -> bytes | Malformed:
-    if len(cells) != len(columns):
-        return _malformed(
-            "",
-            Rule.LINE_MUST_HAVE_A_CELL_FOR_EACH_COLUMN,
-            f"{len(cells)} cells under {len(columns)} columns",
-        )
+def _object_of(names: list[str], cells: list[str]) -> bytes | Malformed:
+    if len(cells) != len(names):
+        rule = Rule.LINE_MUST_HAVE_A_CELL_FOR_EACH_COLUMN
+        message = f"{len(cells)} cells under {len(names)} columns"
+        return Malformed((FieldError("", rule, message),))
     try:
-        return _encode({name: cell for name, cell in zip(columns, cells, strict=True) if cell})
+        return _encode({name: cell for name, cell in zip(names, cells, strict=True) if cell})
     except UnicodeEncodeError:
-        return _malformed("", Rule.MESSAGE_MUST_BE_UTF8, "the line is not UTF-8")
+        return Malformed((_not_utf8(),))
 
 
-def _malformed(name: str, rule: Rule, message: str) -> Malformed:
-    return Malformed((FieldError(name, rule, message),))
+def _is_utf8(line: str) -> bool:
+    """Bytes that are none were read as surrogates."""
+    try:
+        line.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _not_utf8() -> FieldError:
+    return FieldError("", Rule.MESSAGE_MUST_BE_UTF8, "the line is not UTF-8")
+
+
+def _not_csv(error: csv.Error) -> FieldError:
+    return FieldError("", Rule.LINE_MUST_BE_CSV, str(error))

@@ -166,7 +166,10 @@ def _database(settings: Settings, files: Files) -> str:
 
 def _demand(settings: Settings, name: str) -> None:
     if name not in running(settings):
-        raise ServerError(f"the embedded {name} is not running: `portfolio servers up`")
+        raise ServerError(
+            f"the embedded {name} is not running: `portfolio up` starts everything, "
+            "`portfolio servers up` the servers alone"
+        )
 
 
 def _port(files: Files, name: str) -> int:

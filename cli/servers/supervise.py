@@ -163,7 +163,7 @@ def claimed(settings: Settings) -> Iterator[None]:
     with embedded.locked(files):
         other = running(settings)
         if other is not None and other.pid != os.getpid():
-            raise ServerError(f"`portfolio up` or `run` is running already, process {other.pid}")
+            raise _running_already(other)
         launch.write_pid_file(files.pid(NAME), None)
     try:
         yield
@@ -184,7 +184,7 @@ def detach(
     embedded.prepare(files)
     other = running(settings)
     if other is not None:
-        raise ServerError(f"`portfolio up` or `run` is running already, process {other.pid}")
+        raise _running_already(other)
     program = [sys.executable, "-P", "-m", "cli.main", *arguments]
     process = processes.start(
         Command(name=NAME, argv=program, log=files.log(NAME), pid_file=files.pid(NAME))
@@ -199,6 +199,12 @@ def detach(
             )
         time.sleep(POLL_SECONDS)
     return process
+
+
+def _running_already(other: Process) -> ServerError:
+    return ServerError(
+        f"`portfolio up` or `run` is running already, process {other.pid}: `portfolio down` ends it"
+    )
 
 
 def stop(supervisor: Process) -> None:

@@ -25,10 +25,9 @@ from cli.verify.report import A_ROW, NOTHING, Report, Row
 from cli.workers import Workers
 from streams.topics import Admin
 from wire.portfolios import decode_portfolio
-from wire.topics import COMPLETED, PORTFOLIOS, PORTFOLIOS_CURRENT, POSITIONS, RAW_TRANSACTIONS
+from wire.topics import COMPLETED, INPUTS, PORTFOLIOS, PORTFOLIOS_CURRENT, POSITIONS
 from wire.transactions import decode_transaction
 
-INPUT_TOPICS = (RAW_TRANSACTIONS, PORTFOLIOS)
 RESULT_COLUMNS = (*TRANSACTION_COLUMNS, "disposals")
 LIVE_TRANSACTIONS = "live transactions"  # the place of their differences
 # Each is a question of its own; more of them would take minutes.
@@ -41,7 +40,7 @@ def check(
     """Everything has been booked and stored before; nothing may come in meanwhile."""
     kafka = Admin(found.kafka)
     numbers = range(partitions)
-    input_places = [(topic.name, number) for topic in INPUT_TOPICS for number in numbers]
+    input_places = [(topic.name, number) for topic in INPUTS for number in numbers]
     input_ends = end_offsets(kafka, input_places)
     result_ends = end_offsets(kafka, [(topic.name, n) for topic in TOPICS for n in numbers])
     report = Report(limit)

@@ -3,21 +3,27 @@
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
+
+from confluent_kafka import Message
 
 from calculator import Cancellation, Portfolio, Source, Transaction
 from cli.groups import Place
 from cli.verify.reading import place_of, read
 from cli.verify.standing import Arrival
+from streams import step
+from streams.step import Headers, bounded, forwarded_from
 from wire.broker import Broker
 from wire.fields import Malformed
 from wire.partitioner import partition_of
 from wire.portfolios import decode_portfolio
-from wire.topics import PORTFOLIOS
+from wire.topics import FORWARDED, PORTFOLIOS, RAW_TRANSACTIONS
 from wire.transactions import decode_transaction
 
 Identity = tuple[str, str]  # portfolio_id, transaction_id
 Event = Transaction | Cancellation
 Errors = tuple[tuple[str, str], ...]  # field, rule
+FORWARDED_TWICE: Errors = ((step.FORWARDED_TWICE.field, step.FORWARDED_TWICE.rule.value),)
 
 
 @dataclass(slots=True)
@@ -48,34 +54,85 @@ class Inputs:
     partitions: list[Partition]
     unreadable: dict[Source, Unreadable] = field(default_factory=dict)
     events: int = 0  # records of raw_transactions
+    misrouted: dict[Source, Event | Portfolio] = field(default_factory=dict)
+
+    def add(self, source: Source, message: Message) -> None:
+        """Take a record that is where its producer put it."""
+        content = self._readable(source, message)
+        if content is not None:
+            home = self._home(content)
+            is_direct = home == message.partition()
+            self._arrive(source, content, home, is_direct)
+            if not is_direct:
+                self.misrouted[source] = content
+
+    def add_forwarded(self, place: Source, message: Message) -> None:
+        """Take a record of the topic of forwarded ones. Those that are what a worker made of a
+        record known already say nothing new; somebody else's are events like others."""
+        source = forwarded_from(_headers(message)) or place
+        content = self._readable(source, message)
+        if content is None:
+            return
+        home = self._home(content)
+        if home != message.partition():
+            self.unreadable[source] = Unreadable(FORWARDED_TWICE, *_parts(message))
+        elif self.misrouted.get(source) != content:
+            self._arrive(source, content, home, is_direct=False)
+
+    def _readable(self, source: Source, message: Message) -> Event | Portfolio | None:
+        content: Event | Portfolio | Malformed
+        if source.topic == PORTFOLIOS.name:
+            content = decode_portfolio(message.value())
+        else:
+            content = decode_transaction(message.value())
+        if isinstance(content, Malformed):
+            errors = tuple((error.field, error.rule.value) for error in content.errors)
+            self.unreadable[source] = Unreadable(errors, *_parts(message))
+            return None
+        return content
+
+    def _home(self, content: Event | Portfolio) -> int:
+        return partition_of(content.portfolio_id, len(self.partitions))
+
+    def _arrive(
+        self, source: Source, content: Event | Portfolio, home: int, is_direct: bool
+    ) -> None:
+        there = self.partitions[home]
+        if isinstance(content, Portfolio):
+            record = Arrival(source, content, is_direct)
+            there.portfolios[content.portfolio_id].append(record)
+        else:
+            identity = content.portfolio_id, content.transaction_id
+            there.transactions[identity].append(Arrival(source, content, is_direct))
 
 
 def read_inputs(broker: Broker, ends: Mapping[Place, int], partitions: int) -> Inputs:
     """Read and sort everything."""
     inputs = Inputs([Partition() for _ in range(partitions)])
-    for message in read(broker, ends):
-        (topic, partition), offset = place_of(message)
-        source = Source(topic, partition, offset)
-        key, value = message.key(), message.value()
-        if topic == PORTFOLIOS.name:
-            content: Event | Portfolio | Malformed = decode_portfolio(value)
-        else:
-            content = decode_transaction(value)
-            inputs.events += 1
-        if isinstance(content, Malformed):
-            errors = tuple((error.field, error.rule.value) for error in content.errors)
-            inputs.unreadable[source] = Unreadable(errors, _bytes(key), value)
-            continue
-        home = partition_of(content.portfolio_id, partitions)
-        there = inputs.partitions[home]
-        if isinstance(content, Portfolio):
-            known = Arrival(source, content, home == partition)
-            there.portfolios[content.portfolio_id].append(known)
-        else:
-            identity = content.portfolio_id, content.transaction_id
-            there.transactions[identity].append(Arrival(source, content, home == partition))
+    forwarded = {place: end for place, end in ends.items() if place[0] == FORWARDED.name}
+    for message in read(broker, {p: end for p, end in ends.items() if p not in forwarded}):
+        source = _source(message)
+        inputs.add(source, message)
+        inputs.events += source.topic == RAW_TRANSACTIONS.name
+    for message in read(broker, forwarded):
+        inputs.add_forwarded(_source(message), message)
     return inputs
 
 
-def _bytes(key: bytes | str | None) -> bytes | None:
-    return key.encode() if isinstance(key, str) else key
+def _source(message: Message) -> Source:
+    (topic, partition), offset = place_of(message)
+    return Source(topic, partition, offset)
+
+
+def _headers(message: Message) -> Headers:
+    try:
+        headers: Any = message.headers()
+    except SystemError:
+        # The client takes names for text, and fails where they are none. Workers write text.
+        return []
+    return headers or []
+
+
+def _parts(message: Message) -> tuple[bytes | None, bytes | None]:
+    """Key and value, as a dead letter gives them."""
+    return bounded(message.key()), bounded(message.value())

@@ -18,6 +18,9 @@ from wire.broker import Broker
 BATCH_RECORDS = 5000
 BATCH_SECONDS = 0.05  # a call returns with fewer records, or none, only when these are over
 SILENCE_SECONDS_MAX = 30.0
+# Also of what one fetch may unpack to, which producers choose: as much as can be said, so that
+# no record that the workers read stops a reader for ever.
+RECEIVED_BYTES_MAX = 2**31 - 1
 
 
 def read(broker: Broker, ends: Mapping[Place, int]) -> Iterator[Message]:
@@ -30,6 +33,7 @@ def read(broker: Broker, ends: Mapping[Place, int]) -> Iterator[Message]:
             "enable.auto.commit": False,
             "isolation.level": "read_committed",
             "enable.partition.eof": True,
+            "receive.message.max.bytes": RECEIVED_BYTES_MAX,
             "auto.offset.reset": "earliest",
             "log_level": 0,
         }

@@ -8,6 +8,7 @@ from typing import Any
 Row = tuple[object, ...]
 NOTHING = "nothing"
 A_ROW = "a row"
+SHOWN_LENGTH_MAX = 200  # characters of a value, which may be of megabytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class Report:
         self.differing[place] += 1
         if len(self.differences) < self.limit:
             self.differences.append(
-                Difference(place, _key_text(key), column, str(expected), str(found))
+                Difference(place, _key_text(key), column, _shown(expected), _shown(found))
             )
 
     def compare(
@@ -71,8 +72,34 @@ class Report:
 def _first_unequal(columns: Sequence[str], row: Row, actual: Row) -> tuple[str, object, object]:
     for column, one, other in zip(columns, row, actual, strict=True):
         if one != other:
-            return column, one, other
+            return column, *_from_first_unequal(one, other)
     raise AssertionError("the rows differ")
+
+
+def _from_first_unequal(one: object, other: object) -> tuple[object, object]:
+    """Of two lists, as the disposals of a sale, what is behind their common beginning."""
+    if not (isinstance(one, tuple) and isinstance(other, tuple)):
+        return one, other
+    common = 0
+    for this, that in zip(one, other, strict=False):
+        if this != that:
+            break
+        common += 1
+    return one[common:], other[common:]
+
+
+def _shown(value: object) -> str:
+    """As much as people read. Cut before it is made a text, which may be long to make, too."""
+    text = _text(value)
+    return text if len(text) <= SHOWN_LENGTH_MAX else text[:SHOWN_LENGTH_MAX] + "..."
+
+
+def _text(value: object) -> str:
+    if isinstance(value, tuple):
+        return f"({', '.join(map(_text, value[:SHOWN_LENGTH_MAX]))})"
+    if isinstance(value, bytes | str):
+        value = value[: SHOWN_LENGTH_MAX + 1]
+    return str(value)
 
 
 def _key_text(key: Hashable) -> str:

@@ -16,12 +16,13 @@ from cli.servers import connections
 from cli.status import collect
 from cli.verify.check import check
 from cli.workers import Workers
+from streams.step import PART_BYTES_MAX, Headers
 from tests.api.serving import served
 from tests.cli.portfolio import Portfolio, until
 from tests.cli.relay import Change, relay
 from tests.oracle.murmur2 import partition_of
 from tests.system.log import read
-from wire.topics import COMPLETED
+from wire.topics import COMPLETED, FORWARDED
 
 RAW = "raw_transactions"
 HOME = partition_of("P1", 8)
@@ -172,6 +173,18 @@ def test_a_purchase_is_explained_by_the_sales_that_consumed_it(booked: Portfolio
     assert "who consumed its lot" in booked("explain", "P1", "B2").stdout
 
 
+def test_of_a_purchase_that_nothing_consumed_it_is_said(booked: Portfolio) -> None:
+    assert "Nothing has consumed its lot yet." in booked("explain", "P1", "X1").stdout
+    assert "Nothing has consumed" not in booked("explain", "P1", "B2").stdout
+    assert "Nothing has consumed" not in booked("explain", "P1", "S1").stdout
+
+
+def test_of_a_cancelled_transaction_it_is_said_what_cancelled_it(booked: Portfolio) -> None:
+    said = booked("explain", "P1", "C1").stdout
+    assert "Version 2 cancelled this transaction" in said
+    assert f"{RAW}, partition {HOME}" in said
+
+
 def test_of_a_purchase_that_went_into_a_pool_no_consumer_is_told(booked: Portfolio) -> None:
     said = booked.json("explain", "P2", "A1")
     assert (said["is_pooled"], said["consumed_by"]) == (True, [])
@@ -185,14 +198,27 @@ def test_a_rejection_is_explained_by_its_reason(booked: Portfolio) -> None:
 
 
 @pytest.mark.parametrize(
-    "question", [("positions", "NOBODY"), ("lots", "P1", "NOTHING"), ("explain", "P1", "NEVER")]
+    "question",
+    [
+        ("positions", "NOBODY"),
+        ("lots", "P1", "NOTHING"),
+        ("transactions", "NOBODY"),
+        ("transactions", "NOBODY", "--status", "BOOKED"),
+        ("explain", "P1", "NEVER"),
+    ],
 )
 def test_what_is_unknown_is_said_on_stderr_with_exit_code_1(
     booked: Portfolio, question: tuple[str, ...]
 ) -> None:
     result = booked(*question, code=1)
-    assert question[-1] in result.stderr
+    unknown = question[1] if question[0] == "transactions" else question[-1]
+    assert unknown in result.stderr
     assert result.stdout == ""
+    assert unknown in booked.json(*question, code=1)["error"]
+
+
+def test_a_portfolio_without_such_transactions_is_known(booked: Portfolio) -> None:
+    assert booked.json("transactions", "P1", "--security", "NOTHING") == {"items": []}
 
 
 def test_verify_finds_nothing_wrong_with_right_books(booked: Portfolio) -> None:
@@ -337,7 +363,9 @@ def test_status_names_a_part_that_is_away(booked: Portfolio, part: str) -> None:
 
 def test_what_runs_cannot_be_reset_or_started_again(booked: Portfolio) -> None:
     for command in (("reset", "--yes"), ("up",), ("up", "--detach")):
-        assert "is running already" in booked(*command, code=1).stderr
+        said = booked(*command, code=1).stderr
+        assert "is running already" in said
+        assert "`portfolio down` ends it" in said
 
 
 def test_a_reset_must_be_meant(booked: Portfolio) -> None:
@@ -347,6 +375,44 @@ def test_a_reset_must_be_meant(booked: Portfolio) -> None:
 def test_migrating_again_changes_nothing(booked: Portfolio) -> None:
     said = booked.json("migrate")
     assert said["before"] == said["revision"] is not None
+
+
+def test_verify_expects_what_becomes_of_records_that_no_producer_of_events_would_send(
+    booked: Portfolio,
+) -> None:
+    before = booked.json("verify")["compared"]
+    huge = b" " * (PART_BYTES_MAX + 1)
+    named = [("source-topic", RAW.encode()), ("source-partition", b"7"), ("source-offset", b"9999")]
+    odd = [("source-topic", b'"'), ("source-partition", b"x"), ("source-offset", None)]
+    event = trade("F1", "BUY", "2024-06-01", "1", "1", security_id="STRAY")
+    strays: list[tuple[str, bytes | None, int, Headers]] = [
+        (RAW, huge, HOME, [("large", huge)]),
+        # What no worker forwarded.
+        (FORWARDED.name, b"junk", HOME, []),
+        (FORWARDED.name, None, HOME, odd),
+        (FORWARDED.name, b"{}", HOME, named),
+        (FORWARDED.name, json.dumps(event).encode(), HOME, odd),
+        (FORWARDED.name, json.dumps(event).encode(), HOME, named),
+        (FORWARDED.name, json.dumps(event | {"quantity": "2"}).encode(), HOME, []),
+        (FORWARDED.name, json.dumps(event).encode(), ELSEWHERE, odd),
+        (FORWARDED.name, json.dumps(RECORDS[0] | {"version": 2, "name": "Two"}).encode(), HOME,
+         [("source-topic", b"portfolios"), *named[1:]]),
+    ]  # fmt: skip
+    producer = Producer(
+        {
+            **connections(booked.settings).kafka.options,
+            "compression.type": "gzip",
+            "message.max.bytes": 100 << 20,
+        }
+    )
+    for topic, value, partition, headers in strays:
+        producer.produce(topic, value, b"P1", partition, headers=headers)
+    assert producer.flush(30) == 0
+    wait_until_applied(booked.settings, 60)
+    said = booked.json("verify")
+    assert said["first"] == []
+    assert said["compared"]["table dead_letters"] == before["table dead_letters"] + 6
+    assert said["compared"]["table transactions"] == before["table transactions"] + 1
 
 
 def test_verify_finds_a_wrong_record_in_the_results_topic(booked: Portfolio) -> None:

@@ -1,4 +1,7 @@
 import json
+import os
+import subprocess
+import sys
 import time
 from io import StringIO
 from pathlib import Path
@@ -54,7 +57,7 @@ def test_each_event_goes_to_the_partition_of_its_portfolio_as_it_was_written(
     }
 
 
-def test_a_csv_file_is_known_by_its_name_and_empty_cells_are_absent_fields(
+def test_of_a_csv_file_empty_cells_are_absent_fields(
     portfolio: Portfolio, servers: Connections, tmp_path: Path
 ) -> None:
     file = lines(
@@ -117,11 +120,79 @@ def test_what_a_file_holds_can_be_said(portfolio: Portfolio, tmp_path: Path) -> 
     assert portfolio.json("ingest", file, "--portfolios")["topic"] == "portfolios"
 
 
-def test_portfolio_records_as_csv_are_a_misunderstanding(
-    portfolio: Portfolio, tmp_path: Path
+def test_portfolio_records_as_csv_are_known_by_their_columns(
+    portfolio: Portfolio, servers: Connections, tmp_path: Path
 ) -> None:
-    file = lines(tmp_path / "portfolios.csv", "portfolio_id")
-    assert "JSON lines" in portfolio("ingest", file, "--portfolios", code=2).stderr
+    file = lines(tmp_path / "portfolios.csv", ",".join(RECORD), ",".join(RECORD.values()))
+    said = portfolio.json("ingest", file)
+    (message,) = read(servers.kafka, PORTFOLIOS.name)
+    assert (said["topic"], said["sent"]) == ("portfolios", 1)
+    assert json.loads(message.value()) == RECORD
+    assert portfolio.json("ingest", file, "--transactions", code=1)["malformed"] == 1
+
+
+def test_every_line_of_a_file_with_a_stray_quote_is_sent_or_named(
+    portfolio: Portfolio, servers: Connections, tmp_path: Path
+) -> None:
+    good = [",".join((f"T{n}", *list(BUY.values())[1:])) for n in range(5)]
+    file = lines(tmp_path / "quote.csv", ",".join(BUY), *good[:2], 'T9,"P1,ACME', *good[2:])
+    result = portfolio("ingest", file, code=1)
+    assert result.stderr == f"{file}:4: line_must_be_csv: a quote is not closed\n"
+    assert len(read(servers.kafka, RAW_TRANSACTIONS.name)) == 5
+
+
+@pytest.mark.parametrize("name", ["-", "/dev/stdin"])
+@pytest.mark.parametrize("is_csv", [True, False])
+def test_stdin_may_hold_either_format(name: str, is_csv: bool, tmp_path: Path) -> None:
+    csv = [",".join(BUY), *[",".join(BUY.values())] * 3000]
+    text = "\n".join(csv if is_csv else [json.dumps(BUY)] * 3000)
+    process = subprocess.run(
+        [sys.executable, "-P", "-m", "cli.main", "ingest", name, "--dry-run", "--json"],
+        input=text, text=True, capture_output=True, timeout=60, check=True, cwd=tmp_path,
+        env={**os.environ, "DATA_DIR": str(tmp_path)},
+    )  # fmt: skip
+    said = json.loads(process.stdout)
+    assert (said["events"], said["malformed"]) == (3000, 0)
+    assert said["file"] == ("stdin" if name == "-" else name)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "topic"),
+    [
+        ("events.txt", ",".join(BUY) + "\n" + ",".join(BUY.values()), RAW_TRANSACTIONS.name),
+        ("events", "\n\n" + ",".join(BUY) + "\r" + ",".join(BUY.values()), RAW_TRANSACTIONS.name),
+        ("events.csv", "\n" + json.dumps(BUY), RAW_TRANSACTIONS.name),
+        ("records.data", ",".join(RECORD) + "\n" + ",".join(RECORD.values()), PORTFOLIOS.name),
+    ],
+)
+def test_the_first_line_tells_the_format_whatever_the_name(
+    name: str, text: str, topic: str, tmp_path: Path
+) -> None:
+    alone = Portfolio({"DATA_DIR": str(tmp_path)})
+    (tmp_path / name).write_text(text, newline="")
+    said = alone.json("ingest", tmp_path / name, "--dry-run")
+    assert (said["events"], said["malformed"], said["topic"]) == (1, 0, topic)
+
+
+@pytest.mark.parametrize("name", ["empty.csv", "empty.jsonl", "empty"])
+@pytest.mark.parametrize("text", ["", "\n \n", "\ufeff\r\n"])
+def test_an_empty_file_is_told_in_one_line(name: str, text: str, tmp_path: Path) -> None:
+    alone = Portfolio({"DATA_DIR": str(tmp_path)})
+    (tmp_path / name).write_text(text, newline="")
+    result = alone("ingest", tmp_path / name, "--dry-run", code=1)
+    assert result.stderr == f"Error: {tmp_path / name} is empty\n"
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("name", ["events.csv", "events.jsonl"])
+def test_a_file_that_is_not_utf8_is_told_in_one_line(
+    name: str, encoding: str, tmp_path: Path
+) -> None:
+    alone = Portfolio({"DATA_DIR": str(tmp_path)})
+    (tmp_path / name).write_bytes((",".join(BUY) + "\n").encode(encoding))
+    result = alone("ingest", tmp_path / name, "--dry-run", code=1)
+    assert result.stderr == f"Error: {tmp_path / name} is not UTF-8; it looks like UTF-16\n"
 
 
 def test_a_file_that_is_not_there_is_a_misunderstanding(

@@ -1,5 +1,6 @@
 """Offsets on a real broker: what is committed, what is behind, what is read."""
 
+import random
 from collections.abc import Callable
 
 import psycopg2
@@ -67,6 +68,33 @@ def test_what_came_behind_the_end_is_not_read(
 
 def test_nothing_is_read_of_empty_topics(found: Connections) -> None:
     assert list(read(found.kafka, {PLACE: 0})) == []
+
+
+@pytest.mark.parametrize(
+    ("compression", "block", "headers"),
+    [
+        ("zstd", random.Random(1).randbytes(200_000), 225),
+        ("zstd", random.Random(1).randbytes(200_000), 600),
+        ("gzip", bytes(200_000), 600),
+        ("lz4", bytes(200_000), 600),
+    ],
+    ids=["zstd_45_MB", "zstd_120_MB", "gzip_120_MB", "lz4_120_MB"],
+)
+def test_a_record_is_read_that_unpacks_to_more_than_a_client_takes_by_default(
+    found: Connections, compression: str, block: bytes, headers: int
+) -> None:
+    producer = Producer(
+        {
+            **found.kafka.options,
+            "compression.type": compression,
+            "message.max.bytes": 1_000_000_000,
+        }
+    )
+    producer.produce(COMPLETED.name, b"{}", b"key", 3, headers=[("h", block)] * headers)
+    assert producer.flush(30) == 0
+    ends = end_offsets(Admin(found.kafka), [PLACE])
+    (message,) = read(found.kafka, ends)
+    assert message.value() == b"{}"
 
 
 def test_the_store_is_behind_by_what_its_progress_does_not_cover(

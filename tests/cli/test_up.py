@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 import pytest
@@ -40,6 +41,15 @@ def taken_port() -> Iterator[int]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
         yield port
+
+
+def test_an_api_that_cannot_listen_says_so_and_ends_as_one_that_was_told_wrong(
+    taken_port: int, tmp_path: Path
+) -> None:
+    alone = Portfolio({"DATA_DIR": str(tmp_path), "API_PORT": str(taken_port)})
+    for question in (("api",), ("api", "--port", str(taken_port))):
+        said = alone(*question, code=2).stderr
+        assert f"port {taken_port} of 127.0.0.1 is taken by another program: set API_PORT" in said
 
 
 @pytest.fixture

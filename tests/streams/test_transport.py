@@ -84,7 +84,7 @@ class Log:
             for name in names:
                 headers = [(Name(name), b"x" * 100)]
                 assert batch.append(timestamp=None, key=None, value=name, headers=headers)
-            await (await producer.send_batch(batch, self.tp.topic, partition=0))
+            await (await producer.send_batch(batch, self.tp.topic, partition=self.tp.partition))
 
 
 @pytest.fixture

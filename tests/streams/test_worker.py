@@ -152,6 +152,21 @@ def test_records_that_are_huge_once_unpacked_are_dead_letters_and_the_partition_
     assert answer.json()["status"] == "BOOKED"
 
 
+# -- ends
+
+
+def test_a_worker_that_is_told_to_stop_says_nothing_of_errors(system: System) -> None:
+    [worker] = system.workers
+    before = len(log_lines(worker))
+    for _ in range(3):
+        book(system, purchases("STOP", 1))
+        worker.stop(signal.SIGTERM)
+        assert worker.exit_code == 0
+        start(system, worker)
+    levels = {line["level"] for line in log_lines(worker)[before:]}
+    assert levels <= {"info", "warning"}
+
+
 # -- holes
 
 

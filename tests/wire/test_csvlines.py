@@ -4,13 +4,22 @@ import csv
 import json
 from io import BytesIO, StringIO, TextIOWrapper
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from calculator import Transaction
 from tests.wire.events import FULL, text_of
-from wire.csvlines import NumberedEvent, events_of_csv, events_of_json_lines
-from wire.fields import Malformed, Rule
+from wire.csvlines import (
+    OF_PORTFOLIOS,
+    OF_TRANSACTIONS,
+    Columns,
+    NumberedEvent,
+    columns_of,
+    events_of_csv,
+    events_of_json_lines,
+)
+from wire.fields import FieldError, Malformed, Rule
 from wire.transactions import FIELDS, decode_transaction
 
 
@@ -40,15 +49,59 @@ def test_lines_are_counted_as_an_editor_counts_them() -> None:
         "\ufefftransaction_id,portfolio_id,transaction_type\n"
         "a,b,c\n"
         "\n"
-        '"a\nb",b,c\n'
+        '"a,b",b,c\r\n'
         "a,b\n"
         '"a"b,b,c\n'
         "d,e,f"
     )
     numbered = events(text)
-    assert [line_number for line_number, _ in numbered] == [2, 4, 6, 7, 8]
+    assert [line_number for line_number, _ in numbered] == [2, 4, 5, 6, 7]
     wrong = [line_number for line_number, event in numbered if isinstance(event, Malformed)]
-    assert wrong == [6, 7]
+    assert wrong == [5, 6]
+
+
+@pytest.mark.parametrize("line", ['"a,b,c', 'a,b,"c', 'a,"b""c', '"a,b,c\r'])
+def test_a_quote_that_is_not_closed_spoils_its_line_alone(line: str) -> None:
+    good = b'{"transaction_id":"d","portfolio_id":"e","transaction_type":"f"}'
+    text = f'transaction_id,portfolio_id,transaction_type\nd,e,f\n{line}\nd,e,f\n"d","e","f"\n'
+    first, (line_number, spoiled), *others = events(text)
+    assert line_number == 3
+    assert isinstance(spoiled, Malformed)
+    assert spoiled.errors == (FieldError("", Rule.LINE_MUST_BE_CSV, "a quote is not closed"),)
+    assert [event for _, event in (first, *others)] == [good, good, good]
+
+
+def test_empty_lines_before_the_first_do_not_count_but_for_their_numbers() -> None:
+    text = "\ufeff\n  \ntransaction_id,portfolio_id,transaction_type\na,b\n"
+    [(line_number, event)] = events(text)
+    assert line_number == 4
+    assert isinstance(event, Malformed)
+
+
+@pytest.mark.parametrize(
+    ("first", "columns"),
+    [
+        ("transaction_id,portfolio_id,transaction_type\n", OF_TRANSACTIONS),
+        ("\ufeffportfolio_id\n", OF_TRANSACTIONS),
+        ('"base_currency","portfolio_id","cost_basis_method"\r\n', OF_PORTFOLIOS),
+        ("base_currency,cost_basis_method,transaction_type\n", OF_TRANSACTIONS),
+        ('{"transaction_id": "T1", "portfolio_id": "P1"}\n', None),
+        ('portfolio_id,"', None),
+        ("nonsense\n", None),
+    ],
+)
+def test_the_first_line_shows_what_the_others_are(first: str, columns: Columns | None) -> None:
+    assert columns_of(first) is columns
+
+
+def test_portfolio_records_have_columns_of_their_own() -> None:
+    text = "portfolio_id,base_currency,cost_basis_method,name\nP1,USD,FIFO,\n"
+    assert list(events_of_csv(StringIO(text, newline=""), OF_PORTFOLIOS)) == [
+        (2, b'{"portfolio_id":"P1","base_currency":"USD","cost_basis_method":"FIFO"}')
+    ]
+    [(_, event)] = events_of_csv(StringIO("name\nx\n", newline=""), OF_PORTFOLIOS)
+    assert isinstance(event, Malformed)
+    assert [error.field for error in event.errors] == list(OF_PORTFOLIOS.needed)
 
 
 def test_a_wrong_first_line_is_told_all_that_is_wrong_and_ends_the_file() -> None:
@@ -63,6 +116,13 @@ def test_a_wrong_first_line_is_told_all_that_is_wrong_and_ends_the_file() -> Non
     ]
 
 
+def test_a_first_line_that_is_not_utf8_is_told_as_such() -> None:
+    first = "transaction_id,portfolio_id,transaction_type,Währung\n".encode("latin-1")
+    [(_, event)] = events(first.decode("utf-8", "surrogateescape") + "a,b,c,d\n")
+    assert isinstance(event, Malformed)
+    assert event.errors == (FieldError("", Rule.MESSAGE_MUST_BE_UTF8, "the line is not UTF-8"),)
+
+
 def test_bytes_that_are_not_utf8_spoil_their_line_alone() -> None:
     file = BytesIO(b"transaction_id,portfolio_id,transaction_type\n\xff,b,c\nd,e,f\n")
     lines = TextIOWrapper(file, encoding="utf-8", errors="surrogateescape", newline="")
@@ -72,7 +132,10 @@ def test_bytes_that_are_not_utf8_spoil_their_line_alone() -> None:
     assert isinstance(good, bytes)
 
 
-@given(st.lists(st.tuples(*(st.text() for _ in FIELDS)), max_size=5))
+CELLS = st.text(st.characters(exclude_characters="\r\n", exclude_categories=["Cs"]))
+
+
+@given(st.lists(st.tuples(*(CELLS for _ in FIELDS)), max_size=5))
 def test_every_text_survives_the_way_from_a_cell_to_json(rows: list[tuple[str, ...]]) -> None:
     file = StringIO(newline="")
     csv.writer(file).writerows([FIELDS, *rows])
