@@ -50,7 +50,7 @@ def ask_all(settings: Settings) -> Workers:
     """
     urls = addresses.addresses(settings).workers
     workers = ask_workers(urls, settings.cluster_secret)
-    if not sum(status.lag for status in workers.statuses):
+    if not any(status.lag for status in workers.statuses):
         time.sleep(WORKERS_REMEMBER_SECONDS)
         workers = ask_workers(urls, settings.cluster_secret)
     return workers
@@ -59,7 +59,10 @@ def ask_all(settings: Settings) -> Workers:
 @told_plainly()
 def behind_the_books(found: Connections, workers: Workers, partitions: int) -> int:
     """Records of the inputs not booked yet, and holdings still being re-booked."""
-    behind = sum(status.lag for status in workers.statuses)
+    lags = [status.lag for status in workers.statuses if status.lag is not None]
+    if len(lags) < len(workers.statuses):
+        raise ServerError("Kafka: workers cannot learn from it how much waits for them")
+    behind = sum(lags)
     unserved = workers.unserved(partitions)
     return behind + (_behind_the_group(Admin(found.kafka), unserved) if unserved else 0)
 

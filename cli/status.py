@@ -130,7 +130,7 @@ def _show(found: dict[str, Any]) -> None:
             out.print(f"{name}       {part['url']}{'' if part['is_ready'] else '  not ready'}")
     columns = ["pid", "url", "partitions", "lag", "re-booking"]
     rows = [
-        (w["pid"], w["url"], " ".join(map(str, w["partitions"])), w["lag"], w["unsettled"])
+        (w["pid"], w["url"], " ".join(map(str, w["partitions"])), _known(w["lag"]), w["unsettled"])
         for w in found["workers"]
     ]
     out.print(table("workers", columns, rows))

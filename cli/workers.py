@@ -23,7 +23,7 @@ class WorkerStatus(msgspec.Struct, frozen=True):
     url: str
     partitions: list[int]  # those it serves now
     inputs: dict[str, int]  # COUNTS, over these partitions
-    lag: int  # records not yet booked, and holdings still being re-booked
+    lag: int | None  # records not yet booked, and holdings still being re-booked; None: not known
     unsettled: int  # of these, the holdings
 
 

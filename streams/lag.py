@@ -79,7 +79,7 @@ def committed_ends(kafka: AdminClient, places: Collection[TP]) -> dict[TP, int]:
     futures = kafka.list_offsets(
         {TopicPartition(tp.topic, tp.partition): latest for tp in places},
         isolation_level=IsolationLevel.READ_COMMITTED,
-        request_timeout=5,
+        request_timeout=2,
     )
     return {TP(p.topic, p.partition): future.result().offset for p, future in futures.items()}
 

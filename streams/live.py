@@ -164,6 +164,14 @@ def _add_applied(api: FastAPI, app: WorkerApp) -> None:
         return Response(b'{"results":[%b]}' % b",".join(found), media_type="application/json")
 
 
+def _known(lag: InputLag) -> int | None:
+    """None while the broker does not tell."""
+    try:
+        return lag.records()
+    except KafkaException:
+        return None
+
+
 def _add_self(api: FastAPI, app: WorkerApp) -> None:
     lag = InputLag(app)
 
@@ -191,14 +199,12 @@ def _add_self(api: FastAPI, app: WorkerApp) -> None:
             "url": app.settings.url,
             "partitions": sorted(app.served),
             "inputs": {name: sum(getattr(p, name) for p in progress) for name in names},
-            "lag": lag.records(),
+            "lag": _known(lag),
             "unsettled": sum(lane.unsettled for lane in lanes),
         }
 
     @api.get("/metrics")
     def prometheus() -> Response:
-        try:
-            metrics.LAG.set(lag.records())
-        except KafkaException:
-            metrics.LAG.set(float("nan"))  # unknown, which no number says
+        known = _known(lag)
+        metrics.LAG.set(float("nan") if known is None else known)  # unknown is no number
         return Response(generate_latest(metrics.REGISTRY), media_type=CONTENT_TYPE_LATEST)

@@ -122,6 +122,12 @@ def test_of_partitions_that_nobody_serves_the_group_tells_how_far_they_are(
     assert behind_the_books(found, Workers([status], {5: status.url}), 8) == 7 + 2
 
 
+def test_what_a_worker_does_not_know_is_not_taken_for_nothing(found: Connections) -> None:
+    status = WorkerStatus(1, "http://127.0.0.1:1", list(range(8)), {}, lag=None, unsettled=0)
+    with pytest.raises(ServerError, match="workers cannot learn from it how much waits"):
+        behind_the_books(found, Workers([status], dict.fromkeys(range(8), status.url)), 8)
+
+
 def test_a_database_without_tables_is_told_plainly(found: Connections) -> None:
     with pytest.raises(ServerError, match='PostgreSQL: relation "store_progress" does not exist'):
         behind_the_store(found, 8)

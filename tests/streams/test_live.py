@@ -249,7 +249,7 @@ def test_the_map_of_owners_is_passed_on(worker: Worker) -> None:
     assert worker.get("/owners").json() == {"partitions": 8, "owners": {"0": "http://here"}}
 
 
-def test_metrics_are_shown_without_a_broker_and_the_lag_is_then_unknown(
+def test_metrics_and_status_are_shown_without_a_broker_and_the_lag_is_then_unknown(
     worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(*arguments: object) -> None:
@@ -260,3 +260,5 @@ def test_metrics_are_shown_without_a_broker_and_the_lag_is_then_unknown(
     assert answer.status_code == 200
     assert "portfolio_lag_records NaN" in answer.text
     assert "portfolio_events_total" in answer.text
+    status = worker.get("/status").json()
+    assert (status["partitions"], status["lag"]) == ([0], None)
