@@ -16,58 +16,12 @@ from cli.servers import connections
 from cli.status import collect
 from cli.verify.check import check
 from cli.workers import Workers
-from streams.step import PART_BYTES_MAX, Headers
 from tests.api.serving import served
+from tests.cli.booking import ELSEWHERE, EVENTS, HOME, RAW, RECORDS, STRAYS, UNREADABLE, trade
 from tests.cli.portfolio import Portfolio, until
 from tests.cli.relay import Change, relay
-from tests.oracle.murmur2 import partition_of
 from tests.system.log import read
-from wire.topics import COMPLETED, FORWARDED
-
-RAW = "raw_transactions"
-HOME = partition_of("P1", 8)
-ELSEWHERE = (HOME + 1) % 8
-
-
-def trade(
-    transaction_id: str, type_: str, date: str, quantity: str, price: str, **more: str
-) -> dict[str, str]:
-    return {
-        "transaction_id": transaction_id,
-        "portfolio_id": "P1",
-        "security_id": "ACME",
-        "transaction_type": type_,
-        "transaction_date": date,
-        "quantity": quantity,
-        "price": price,
-        "trade_currency": "USD",
-    } | more
-
-
-POOLED = {"portfolio_id": "P2"}
-EVENTS = [
-    trade("B1", "BUY", "2024-01-01", "10", "100"),
-    trade("B2", "BUY", "2024-01-02", "10", "110", trade_fee="3"),
-    trade("S1", "SELL", "2024-02-01", "15", "120", trade_fee="1"),
-    trade("S2", "SELL", "2024-03-01", "500", "120"),
-    trade("N1", "BUY", "2024-03-01", "7", "9", security_id="NORATE", trade_currency="JPY"),
-    trade("D1", "DIVIDEND", "2024-03-02", "0", "0", gross_transaction_amount="12.5"),
-    trade("C1", "BUY", "2024-03-03", "4", "50", security_id="VOID"),
-    trade("C1", "CANCEL", "2024-03-03", "4", "50", version="2"),
-    trade("B1", "BUY", "2024-01-01", "10", "100"),
-    trade("X1", "BUY", "2024-04-01", "1", "1", security_id="CONFLICT"),
-    trade("X1", "BUY", "2024-04-01", "2", "1", security_id="CONFLICT"),
-    trade("A1", "BUY", "2024-01-01", "10", "100", **POOLED),
-    trade("A2", "BUY", "2024-01-02", "10", "200", **POOLED),
-    trade("A3", "SELL", "2024-01-03", "5", "300", **POOLED),
-    trade("E1", "BUY", "2024-01-01", "3", "10", portfolio_id="P3"),
-    trade("E2", "TRANSFER_OUT", "2024-01-02", "3", "10", portfolio_id="P3"),
-]
-RECORDS = [
-    {"portfolio_id": "P1", "base_currency": "USD", "cost_basis_method": "FIFO", "name": "One"},
-    {"portfolio_id": "P2", "base_currency": "USD", "cost_basis_method": "AVCO"},
-]
-UNREADABLE = 3
+from wire.topics import COMPLETED
 
 
 @pytest.fixture(scope="module")
@@ -381,23 +335,6 @@ def test_verify_expects_what_becomes_of_records_that_no_producer_of_events_would
     booked: Portfolio,
 ) -> None:
     before = booked.json("verify")["compared"]
-    huge = b" " * (PART_BYTES_MAX + 1)
-    named = [("source-topic", RAW.encode()), ("source-partition", b"7"), ("source-offset", b"9999")]
-    odd = [("source-topic", b'"'), ("source-partition", b"x"), ("source-offset", None)]
-    event = trade("F1", "BUY", "2024-06-01", "1", "1", security_id="STRAY")
-    strays: list[tuple[str, bytes | None, int, Headers]] = [
-        (RAW, huge, HOME, [("large", huge)]),
-        # What no worker forwarded.
-        (FORWARDED.name, b"junk", HOME, []),
-        (FORWARDED.name, None, HOME, odd),
-        (FORWARDED.name, b"{}", HOME, named),
-        (FORWARDED.name, json.dumps(event).encode(), HOME, odd),
-        (FORWARDED.name, json.dumps(event).encode(), HOME, named),
-        (FORWARDED.name, json.dumps(event | {"quantity": "2"}).encode(), HOME, []),
-        (FORWARDED.name, json.dumps(event).encode(), ELSEWHERE, odd),
-        (FORWARDED.name, json.dumps(RECORDS[0] | {"version": 2, "name": "Two"}).encode(), HOME,
-         [("source-topic", b"portfolios"), *named[1:]]),
-    ]  # fmt: skip
     producer = Producer(
         {
             **connections(booked.settings).kafka.options,
@@ -405,7 +342,7 @@ def test_verify_expects_what_becomes_of_records_that_no_producer_of_events_would
             "message.max.bytes": 100 << 20,
         }
     )
-    for topic, value, partition, headers in strays:
+    for topic, value, partition, headers in STRAYS:
         producer.produce(topic, value, b"P1", partition, headers=headers)
     assert producer.flush(30) == 0
     wait_until_applied(booked.settings, 60)
