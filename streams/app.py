@@ -119,7 +119,7 @@ class WorkerApp(Application):
         try:
             return await asyncio.gather(
                 *(
-                    asyncio.to_thread(TransactionLog, self.settings.kafka_bootstrap, partition)
+                    asyncio.to_thread(TransactionLog, self.settings.kafka, partition)
                     for partition in partitions
                 )
             )
