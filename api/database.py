@@ -50,7 +50,7 @@ class Outages:
         try:
             yield
         except (OperationalError, InterfaceError, TimeoutError) as error:
-            self._tell(str(getattr(error, "orig", error)).strip())
+            self._tell(str(getattr(error, "orig", error)).strip() or repr(error))
             raise unavailable("database-away", "PostgreSQL does not answer now.") from None
         except ProgrammingError as error:
             if isinstance(error.orig, UndefinedTable):
