@@ -127,7 +127,7 @@ class WorkerApp(Application):
             self._logs_are_started.set()
 
     def _is_current(self, message: Any) -> bool:
-        return bool(message.epoch == self.consumer.epoch)
+        return bool(message.epoch == self.batches.epoch)
 
     def serve(self, assigned: set[TP]) -> None:
         self.has_joined = True

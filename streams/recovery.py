@@ -17,7 +17,7 @@ from faust.types.tuples import TP
 from mode import Service
 from mode.utils import locks
 
-import streams.transport  # noqa: F401 - registers the transport that the apps name
+from streams.transport import BatchConsumer  # which also registers the transport
 from wire.broker import Broker
 
 log = structlog.get_logger(__name__)
@@ -98,6 +98,13 @@ class Application(faust.App):
     """A Faust app that owns its state and its positions."""
 
     is_leaving = False
+
+    @property
+    def batches(self) -> BatchConsumer:
+        """The consumer, by what our transport makes of it."""
+        consumer: Any = self.consumer
+        assert isinstance(consumer, BatchConsumer)
+        return consumer
 
     async def take_over(self, assigned: set[TP]) -> dict[TP, int]:
         """Make the assigned partitions ours; return the offset to go on from for each."""

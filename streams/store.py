@@ -142,14 +142,14 @@ class StoreApp(Application):
         while count < RECORDS_MAX and not self.queue.empty():
             events.append(self.queue.get_nowait())
             count += len(events[-1].value)
-        return [event for event in events if event.message.epoch == self.consumer.epoch]
+        return [event for event in events if event.message.epoch == self.batches.epoch]
 
     async def _start_over(self) -> None:
         """The database is at another place than we left it: go there."""
         await self._in_thread(self._writer.take_over, set(self._writer.progress))
         progress = self.progress()
         log.warning("progress_moved", progress=sum(progress.values()))
-        await self.consumer.seek_to(progress)
+        await self.batches.seek_to(progress)
 
     # -- in the writer's thread
 
