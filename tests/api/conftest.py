@@ -29,7 +29,7 @@ def closed_port() -> int:
         return port
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def partitions(servers: Connections) -> int:
     """How many partitions the input topics have; other tests may have created them."""
     admin = AdminClient({**servers.kafka.options})
@@ -48,7 +48,7 @@ def partitions(servers: Connections) -> int:
     return len(topics[RAW_TRANSACTIONS.name].partitions)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def settings(servers: Connections, partitions: int) -> ApiSettings:
     """Settings without workers, and with a database that was never migrated."""
     return ApiSettings(
@@ -61,9 +61,9 @@ def settings(servers: Connections, partitions: int) -> ApiSettings:
     )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def api(settings: ApiSettings) -> Iterator[httpx.Client]:
-    """A client of the API that all tests of ingest share."""
+    """A client of an API that the tests of a module share: others make the topics anew."""
     with client_of(create_app(settings)) as client:
         yield client
 

@@ -145,7 +145,7 @@ def test_a_dead_letter_is_that_of_its_source_record() -> None:
         [
             *("raw_transactions", "3", "17", "\\\\xff", "\\N"),
             r'[{"field": "price", "rule": "decimal_must_be_plain", "message": "not \\"1e3\\""}]',
-            "2023-11-14T22:13:20.123000+00:00",
+            *("2023-11-14T22:13:20.123000+00:00", "\\N"),
         ]
     ]
 
