@@ -1,11 +1,14 @@
 """What lies in one partition of a topic, as readers of either kind see it."""
 
+import time
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from wire.broker import Broker
 from wire.topics import Topic
+
+MARKERS_SECONDS_MAX = 1.0
 
 
 def _consumer(broker: Broker, isolation: str) -> Consumer:
@@ -24,7 +27,9 @@ def _consumer(broker: Broker, isolation: str) -> Consumer:
 def messages(
     broker: Broker, topic: Topic, partition: int, *, isolation: str = "read_committed"
 ) -> list[Any]:
-    """All that it holds."""
+    """All that it holds. Markers of a transaction may be written a moment after its commit is
+    answered, and what stays open is waited for no longer."""
+    end, until = end_of(broker, topic, partition), time.monotonic() + MARKERS_SECONDS_MAX
     consumer = _consumer(broker, isolation)
     # Asked first, because the client finds the partition sooner than by assigning it.
     low, _ = consumer.get_watermark_offsets(TopicPartition(topic.name, partition), timeout=10)
@@ -36,8 +41,13 @@ def messages(
             if error is None:
                 found.append(message)
             elif error.code() == KafkaError._PARTITION_EOF:
-                consumer.close()
-                return found
+                at = message.offset()
+                assert at is not None
+                if at >= end or time.monotonic() > until:
+                    consumer.close()
+                    return found
+                # It is told once where the end is, and again after a seek.
+                consumer.seek(TopicPartition(topic.name, partition, at))
             else:
                 raise KafkaException(error)
 
