@@ -46,8 +46,9 @@ def messages(
                 if at >= end or time.monotonic() > until:
                     consumer.close()
                     return found
-                # It is told once where the end is, and again after a seek.
-                consumer.seek(TopicPartition(topic.name, partition, at))
+                # It is told once where the end is, and once more to who begins there.
+                time.sleep(0.02)
+                consumer.assign([TopicPartition(topic.name, partition, at)])
             else:
                 raise KafkaException(error)
 
