@@ -10,11 +10,11 @@ users wait for. Beside it the limits that are aimed at.
 import json
 import shutil
 import statistics
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from itertools import count
 
 import click
 
@@ -25,7 +25,8 @@ from cli.printing import console, json_option, table
 from tests.oracle.events import Message
 from tests.oracle.murmur2 import partition_of
 from tests.system.events import trade
-from tests.system.log import read, send
+from tests.system.flow import Flow
+from tests.system.log import read
 from tests.system.system import Part, System
 from wire.broker import Broker
 from wire.topics import COMPLETED
@@ -51,30 +52,15 @@ class Standstill:
     limit_seconds: float | None
 
 
-class Flow:
-    """One transaction after the other into each partition in turn, until it ends."""
-
-    def __init__(self, broker: Broker) -> None:
-        self._ended = threading.Event()
-        self._thread = threading.Thread(
-            target=send, args=(broker, self._messages(), PER_SECOND), daemon=True
-        )
-        self._thread.start()
-
-    def _messages(self) -> Iterator[Message]:
-        portfolios = [
-            next(f"P{n}" for n in range(1000) if partition_of(f"P{n}", PARTITIONS) == partition)
-            for partition in range(PARTITIONS)
-        ]
-        number = 0
-        while not self._ended.is_set():
-            portfolio = portfolios[number % PARTITIONS]
-            yield trade(portfolio, f"T{number}", "BUY", "2024-01-01", "1", "1", f"S{number % 50}")
-            number += 1
-
-    def end(self) -> None:
-        self._ended.set()
-        self._thread.join()
+def trades() -> Iterator[Message]:
+    """One after the other into each partition in turn, without end."""
+    portfolios = [
+        next(f"P{n}" for n in range(1000) if partition_of(f"P{n}", PARTITIONS) == partition)
+        for partition in range(PARTITIONS)
+    ]
+    for number in count():
+        portfolio = portfolios[number % PARTITIONS]
+        yield trade(portfolio, f"T{number}", "BUY", "2024-01-01", "1", "1", f"S{number % 50}")
 
 
 def longest_standstill(broker: Broker, since: float, until: float) -> float:
@@ -117,18 +103,15 @@ def measure(system: System, change: Callable[[], None], workers: int) -> float:
 
 def serving(system: System) -> int:
     """How many workers serve something, where all partitions are served; else 0."""
-    served = []
-    for url in system.urls:
-        system.urls, kept = [url], system.urls
-        found = system.statuses()
-        system.urls = kept
-        served.append(len(found[0]["partitions"]) if found else 0)
+    found = [system.status_of(url) for url in system.urls]
+    served = [len(status["partitions"]) for status in found if status is not None]
     return sum(map(bool, served)) if sum(served) == PARTITIONS else 0
 
 
 def run_once(stage: Stage) -> dict[str, float]:
     with two_workers(stage) as system:
-        flow = Flow(system.kafka)
+        flow = Flow(system.kafka, trades(), PER_SECOND)
+        flow.start()
         time.sleep(REST_SECONDS)
         second: Part = system.worker()
         found = {

@@ -12,10 +12,8 @@ import json
 import os
 import shutil
 import sys
-import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from random import Random
 
@@ -25,9 +23,8 @@ from bench.machine import describe
 from bench.stage import LOCAL
 from cli.printing import console, json_option, table
 from tests.faults.cast import Cast, running
-from tests.oracle.events import Mess, Message, generate
-from tests.system.log import send
-from wire.broker import Broker
+from tests.oracle.events import Mess, generate
+from tests.system.flow import Flow
 
 TARGETS = ("worker",) * 10 + ("kafka", "postgres")
 RECOVERY_SECONDS_MAX = 120.0
@@ -48,28 +45,6 @@ class Soaked:
     wrong: int
     examples: list[str]  # of what is lost, double or wrong
     machine: dict[str, str]
-
-
-class Flow(threading.Thread):
-    """Sends at an even pace until it is told to end."""
-
-    def __init__(self, broker: Broker, messages: list[Message], per_second: float) -> None:
-        super().__init__(daemon=True)
-        self._broker, self._messages, self._per_second = broker, messages, per_second
-        self._ended = threading.Event()
-
-    def run(self) -> None:
-        send(self._broker, self._flowing(), self._per_second)
-
-    def _flowing(self) -> Iterator[Message]:
-        for message in self._messages:
-            if self._ended.is_set():
-                return
-            yield message
-
-    def end(self) -> None:
-        self._ended.set()
-        self.join()
 
 
 def strike(cast: Cast, target: str, rng: Random) -> float:

@@ -12,7 +12,7 @@ import psutil
 from cli import addresses
 from cli.servers import embedded, processes
 from cli.servers.embedded import Files
-from cli.servers.processes import tail
+from cli.servers.processes import Process, tail
 from streams.step import SOURCE_TOPIC
 from tests.cli.portfolio import Portfolio, until
 from tests.system import log
@@ -47,8 +47,11 @@ class Cast(Sight):
 
     def pid(self, name: str) -> int | None:
         """None while it is not running."""
-        process = processes.find(self._files.pid(name))
+        process = self._process(name)
         return None if process is None else process.pid
+
+    def _process(self, name: str) -> Process | None:
+        return processes.find(self._files.pid(name))
 
     def signal(self, name: str, number: signal.Signals) -> int | None:
         """The pid that it had, None where it was not running just then."""
@@ -59,9 +62,10 @@ class Cast(Sight):
 
     def kill(self, name: str) -> None:
         """By SIGKILL, and it is gone on return."""
-        pid = self.signal(name, signal.SIGKILL)
-        if pid is not None:
-            self.wait_until(lambda: not _is_running(pid), GONE_SECONDS_MAX, f"{name} is gone")
+        process = self._process(name)
+        if process is not None:
+            os.kill(process.pid, signal.SIGKILL)
+            self.wait_until(lambda: not process.is_running(), GONE_SECONDS_MAX, f"{name} is gone")
 
     def freeze(self, name: str, seconds: float) -> None:
         """Not scheduled for so long, where it is running just then."""
@@ -117,10 +121,3 @@ def running(data_dir: Path, workers: int = 2) -> Iterator[Cast]:
     cast.close()
     process.stop([(signal.SIGTERM, STOP_SECONDS_MAX)])
     portfolio("down")
-
-
-def _is_running(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False

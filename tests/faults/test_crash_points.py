@@ -1,15 +1,14 @@
 """A worker and a store that end at each of their durable effects, again and again."""
 
 import sys
-import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from random import Random
 
 from tests.faults.crashing import OF_A_STORE, OF_A_WORKER
-from tests.oracle.events import Mess, Message, generate
-from tests.system.log import send
+from tests.oracle.events import Mess, generate
+from tests.system.flow import Flow
 from tests.system.system import PORTFOLIO, Part, System
 
 CRASHING = (sys.executable, "-m", "tests.faults.crashing")
@@ -60,22 +59,13 @@ class Doomed:
         return not self._left
 
 
-def until(ended: threading.Event, messages: Iterator[Message]) -> Iterator[Message]:
-    for message in messages:
-        if ended.is_set():
-            return
-        yield message
-
-
 def test_nothing_is_lost_doubled_or_wrong_wherever_a_process_ends(
     system: System, is_long: bool
 ) -> None:
     hits, rng = HITS_LONG if is_long else HITS, Random(9)
-    messages = iter(generate(seed=41, events=EVENTS_MAX, portfolios=40, mess=Mess(late=0.05)))
-    ended = threading.Event()
-    flow = (system.kafka, until(ended, messages), PER_SECOND)
-    sending = threading.Thread(target=send, args=flow, daemon=True)
-    sending.start()
+    messages = generate(seed=41, events=EVENTS_MAX, portfolios=40, mess=Mess(late=0.05))
+    flow = Flow(system.kafka, messages, PER_SECOND)
+    flow.start()
     parts = [system.worker(), system.store]
     doomed = [
         Doomed(part, points, hits, rng)
@@ -85,8 +75,7 @@ def test_nothing_is_lost_doubled_or_wrong_wherever_a_process_ends(
         for one in doomed:
             one.look_after()
         time.sleep(0.05)
-    ended.set()
-    sending.join()
+    flow.end()
     system.wait_settled(120)
     assert [dict(one.hit) for one in doomed] == [
         dict.fromkeys(OF_A_WORKER, hits),

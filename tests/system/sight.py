@@ -55,13 +55,17 @@ class Sight:
 
     def statuses(self) -> list[Row] | None:
         """What each worker says of itself; None while one does not."""
+        found = [self.status_of(url) for url in self.urls]
+        statuses = [status for status in found if status is not None]
+        return statuses if len(statuses) == len(found) else None
+
+    def status_of(self, url: str) -> Row | None:
+        """What the worker there says of itself; None while it does not."""
         try:
-            answers = [self._http.get(f"{url}/status") for url in self.urls]
+            answer = self._http.get(f"{url}/status")
         except httpx.HTTPError:
             return None
-        if any(answer.status_code != 200 for answer in answers):
-            return None
-        return [answer.json() for answer in answers]
+        return dict(answer.json()) if answer.status_code == 200 else None
 
     def is_serving(self) -> bool:
         """Whether every partition is served."""
