@@ -1,5 +1,6 @@
 """Connections that are slow, come in pieces, are reset, or lose the answer to a commit."""
 
+import shutil
 import struct
 import threading
 import time
@@ -54,11 +55,13 @@ def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxied]:
     system = System(through, url, tmp_path_factory.mktemp("proxied"))
     system.worker().start()
     system.store.start()
+    system.wait_until(system.is_serving, 60, "every partition is served")
     yield Proxied(system, to_kafka, to_postgres)
     system.stop()
     down(settings)
     to_kafka.close()
     to_postgres.close()
+    shutil.rmtree(data_dir)
 
 
 def listening_behind(proxy: Proxy, properties: Any) -> Any:  # noqa: ANN401
