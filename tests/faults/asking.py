@@ -13,8 +13,7 @@ from tests.oracle.compare import differences
 from tests.oracle.decode import Record
 from tests.oracle.fold import Books, expected
 
-TRY_AGAIN = 503
-UNKNOWN = 404
+OK, UNKNOWN, TRY_AGAIN = 200, 404, 503
 INPUTS = ("raw_transactions", "raw_transactions_forwarded", "portfolios")
 Row = dict[str, Any]
 
@@ -66,7 +65,7 @@ class Client(threading.Thread):
             if "retry-after" not in answer.headers:
                 self.broken.append(f"{path}: 503 without Retry-After")
             self.unanswered += 1
-        elif answer.status_code in (200, UNKNOWN):
+        elif answer.status_code in (OK, UNKNOWN):
             self.answers.append(
                 Answer(portfolio_id, named, asked_at, known_at, answer.status_code, answer.json())
             )
