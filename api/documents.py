@@ -205,6 +205,37 @@ class Outcomes(Document):
     outcomes: list[Outcome]
 
 
+class _PortfolioFields(Document):
+    portfolio_id: str
+    base_currency: str
+    cost_basis_method: ReliefMethod
+    name: str | None
+    client_id: str | None
+    booking_center: str | None
+    opened_on: Date | None
+    version: int
+    as_of: AsOf
+
+
+class PortfolioRecord(_PortfolioFields):
+    """The record of a portfolio that is in force."""
+
+    through: Through
+
+
+class PortfolioOutcome(Document):
+    """What came out of a portfolio record: `booked` if the one in force has its content."""
+
+    outcome: Literal["booked", "superseded", "conflict"]
+    result: PortfolioRecord
+
+
+class PortfolioOutcomes(Document):
+    """What came out of each record, in their order."""
+
+    outcomes: list[PortfolioOutcome]
+
+
 class _PositionFields(Document):
     portfolio_id: str
     security_id: str
@@ -271,18 +302,9 @@ class StoredDisposal(Disposal):
     updated_at: Instant
 
 
-class StoredPortfolio(Document):
+class StoredPortfolio(_PortfolioFields):
     """A row of `portfolios`."""
 
-    portfolio_id: str
-    base_currency: str
-    cost_basis_method: ReliefMethod
-    name: str | None
-    client_id: str | None
-    booking_center: str | None
-    opened_on: Date | None
-    version: int
-    as_of: AsOf
     updated_at: Instant
 
 
@@ -347,7 +369,7 @@ class Readiness(Document):
     """Which of the parts behind the API are there: `ok`, or what is missing."""
 
     status: Literal["ok", "unavailable"]
-    parts: dict[Literal["kafka", "database", "workers"], str]
+    parts: dict[Literal["kafka", "database", "workers", "store"], str]
 
 
 class ProblemError(Document):

@@ -4,9 +4,11 @@ import asyncio
 from collections.abc import Awaitable
 from http import HTTPStatus
 from importlib.metadata import version
+from typing import Any
 
 import msgspec
-from confluent_kafka import KafkaException
+from confluent_kafka import ConsumerGroupState, KafkaException
+from confluent_kafka.admin import AdminClient
 from fastapi import APIRouter, Response
 from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
@@ -18,7 +20,8 @@ from api.live import Workers
 from api.parameters import Page
 from api.problems import Problem
 from api.publish import Publisher
-from wire.topics import INPUTS
+from wire.broker import Broker
+from wire.topics import INPUTS, STORE_APP_ID
 
 CHECK_SECONDS_MAX = 3.0
 OK = "ok"
@@ -27,14 +30,24 @@ OK = "ok"
 class Health:
     """Asks each part behind the API."""
 
-    def __init__(self, publisher: Publisher, history: History, workers: Workers) -> None:
+    def __init__(
+        self, broker: Broker, publisher: Publisher, history: History, workers: Workers
+    ) -> None:
+        # It would print a line for every refused connection; the producer tells us of those.
+        unheard: dict[str, Any] = {"log_level": 0, "error_cb": lambda _: None}
+        self._groups = AdminClient(broker.options | unheard)
         self._publisher = publisher
         self._history = history
         self._workers = workers
 
     async def parts(self) -> dict[str, str]:
         """`ok`, or what is missing, by part."""
-        checks = {"kafka": self._kafka(), "database": self._database(), "workers": self._served()}
+        checks = {
+            "kafka": self._kafka(),
+            "database": self._database(),
+            "workers": self._served(),
+            "store": self._store(),
+        }
         found = await asyncio.gather(*map(_bounded, checks.values()))
         return dict(zip(checks, found, strict=True))
 
@@ -60,6 +73,18 @@ class Health:
     async def _served(self) -> str:
         unserved = await self._workers.unserved()
         return f"no worker serves partition {', '.join(map(str, unserved))}" if unserved else OK
+
+    async def _store(self) -> str:
+        try:
+            asked = self._groups.describe_consumer_groups(
+                [STORE_APP_ID], request_timeout=CHECK_SECONDS_MAX
+            )
+            group = await asyncio.wrap_future(asked[STORE_APP_ID])
+        except KafkaException:
+            return "Kafka does not tell whether one is there"
+        if group.state == ConsumerGroupState.STABLE:
+            return OK
+        return "it is joining" if group.members else "none is there"
 
 
 async def _bounded(check: Awaitable[str]) -> str:

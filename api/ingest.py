@@ -153,37 +153,30 @@ class Entrance:
         }
         return _json(HTTPStatus.ACCEPTED, accepted)
 
-    async def transactions(self, access: Access, body: bytes, waiting: Waiting) -> Response:
+    async def list(
+        self, door: Door[Event], access: Access, body: bytes, waiting: Waiting
+    ) -> Response:
         deadline = _deadline(waiting)
-        events = await read_events(body, TRANSACTIONS)
-        demand_allowed(access, _in_list(TRANSACTIONS, events))
-        sources = await self.publish(TRANSACTIONS, events)
+        events = await read_events(body, door)
+        demand_allowed(access, _in_list(door, events))
+        sources = await self.publish(door, events)
         if waiting.wait:
             posted = [Posted(event, at) for (event, _), at in zip(events, sources, strict=True)]
             found = await self._outcomes(posted, deadline)
             if found is not None:
                 return _json(HTTPStatus.OK, {"outcomes": found})
-        return _json(HTTPStatus.ACCEPTED, _accepted_list("accepted", sources))
-
-    async def portfolios(self, access: Access, body: bytes, waiting: Waiting) -> Response:
-        deadline = _deadline(waiting)
-        events = await read_events(body, PORTFOLIO_RECORDS)
-        demand_allowed(access, _in_list(PORTFOLIO_RECORDS, events))
-        sources = await self.publish(PORTFOLIO_RECORDS, events)
-        if waiting.wait and await outcomes.wait_applied(self._waits, sources, deadline):
-            return _json(HTTPStatus.OK, _accepted_list("applied", sources))
-        return _json(HTTPStatus.ACCEPTED, _accepted_list("accepted", sources))
+        return _json(HTTPStatus.ACCEPTED, _accepted_list(sources))
 
 
 def _deadline(waiting: Waiting) -> float:
     return asyncio.get_running_loop().time() + waiting.timeout
 
 
-def _accepted_list(message: str, sources: list[Source]) -> dict[str, object]:
+def _accepted_list(sources: list[Source]) -> dict[str, object]:
     # The last of a partition is the highest.
     next_offsets = {str(source.partition): source.offset + 1 for source in sources}
     return {
-        "message": message,
+        "message": "accepted",
         "count": len(sources),
         "topic": sources[0].topic,
         "next_offsets": next_offsets,
@@ -223,22 +216,23 @@ def routes(entrance: Entrance) -> APIRouter:
         access: Allowed, request: Request, waiting: Annotated[Waiting, Query()]
     ) -> Response:
         _demand_results(access, waiting)
-        return await entrance.transactions(
-            access, await read_body(request, LIST_BYTES_MAX), waiting
-        )
+        body = await read_body(request, LIST_BYTES_MAX)
+        return await entrance.list(TRANSACTIONS, access, body, waiting)
 
     @router.post(
         "/ingest/portfolios",
         status_code=HTTPStatus.ACCEPTED,
         summary="Take a list of portfolio records in: all of them, or none if one is malformed",
-        description="With `wait=applied` the message is `applied` once the workers have read them; "
-        "`GET /portfolios` shows which records are in force.",
-        responses=openapi.taken_in(documents.AcceptedList, documents.AcceptedList),
+        description="With `wait=applied` the result is the record that is in force; holdings may "
+        "still be re-booked under it, and are 503 meanwhile.",
+        responses=openapi.taken_in(documents.AcceptedList, documents.PortfolioOutcomes),
         openapi_extra=openapi.body(documents.PortfolioEvents, examples.PORTFOLIOS),
     )
     async def post_portfolios(
         access: Allowed, request: Request, waiting: Annotated[Waiting, Query()]
     ) -> Response:
-        return await entrance.portfolios(access, await read_body(request, LIST_BYTES_MAX), waiting)
+        _demand_results(access, waiting)
+        body = await read_body(request, LIST_BYTES_MAX)
+        return await entrance.list(PORTFOLIO_RECORDS, access, body, waiting)
 
     return router

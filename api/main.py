@@ -64,6 +64,6 @@ def create_app(settings: ApiSettings) -> FastAPI:
     app.include_router(ingest.routes(Entrance(publisher, workers, waits)))
     app.include_router(live.routes(workers))
     app.include_router(history.routes(past))
-    app.include_router(health.routes(Health(publisher, past, workers), registry))
+    app.include_router(health.routes(Health(settings.kafka, publisher, past, workers), registry))
     openapi.install(app, needs_keys=settings.needs_keys)
     return app

@@ -19,6 +19,7 @@ SHOWN = (
     documents.AcceptedList,
     documents.Outcome,
     documents.Outcomes,
+    documents.PortfolioOutcomes,
     documents.Positions,
     documents.Position,
     documents.Lots,

@@ -10,8 +10,8 @@ import msgspec
 from api.live import Question, Workers
 from api.problems import Problem
 from api.waits import PAUSE_SECONDS, Waits
-from calculator import Cancellation, Entry, Source, Transaction
-from wire.results import decode_result
+from calculator import Cancellation, Portfolio, Source, Transaction
+from wire.results import decode_portfolio, decode_result
 
 IDENTITIES_MAX = 1000  # in one question, as the worker takes them
 PARTITIONS_MAX = 16  # asked at the same time, for one request
@@ -19,18 +19,29 @@ RESULTS_PER_TURN = 200  # decoded before other requests get their turn
 # Results are not bounded: a sale may have consumed thousands of lots.
 RESULTS_BYTES_MAX = 64 * 1024 * 1024
 
-Identity = tuple[str, str]  # portfolio_id, transaction_id
+Identity = tuple[str, str] | str  # portfolio_id, and transaction_id where it is one
 
 
 class Posted(NamedTuple):
     """An event, and the record it is in."""
 
-    event: Transaction | Cancellation
+    event: Transaction | Cancellation | Portfolio
     source: Source
+
+    @property
+    def identity(self) -> Identity:
+        if isinstance(self.event, Portfolio):
+            return self.event.portfolio_id
+        return self.event.portfolio_id, self.event.transaction_id
+
+    @property
+    def question(self) -> str:
+        """The path under which a worker tells what became of such events."""
+        return "/portfolios" if isinstance(self.event, Portfolio) else "/results"
 
 
 class Outcome(msgspec.Struct):
-    """What came out of one event, and what the books say of its transaction now."""
+    """What came out of one event, and what the books say of its transaction or portfolio now."""
 
     outcome: str
     result: msgspec.Raw
@@ -50,54 +61,49 @@ async def wait(
     try:
         async with asyncio.timeout_at(deadline):
             await waits.applied(each.source for each in posted)
-            results = await _Asking(workers).results(posted)
+            results = await _Asking(workers, posted[0].question).results(posted)
             if results is None:
                 return None
             outcomes: list[Outcome] = []
             for each in posted:
                 if len(outcomes) % RESULTS_PER_TURN == 0:
                     await asyncio.sleep(0)
-                outcomes.append(outcome_of(each, results[_identity(each)]))
+                outcomes.append(outcome_of(each, results[each.identity]))
             return outcomes
     except TimeoutError:
         return None
 
 
-async def wait_applied(waits: Waits, sources: list[Source], deadline: float) -> bool:
-    """Whether the live tables have taken all of the records in before the deadline."""
-    try:
-        async with asyncio.timeout_at(deadline):
-            await waits.applied(sources)
-    except TimeoutError:
-        return False
-    return True
-
-
 def outcome_of(posted: Posted, result: bytes) -> Outcome:
     """By comparing what was posted with what the books have."""
+    return Outcome(_name(posted, result), msgspec.Raw(result))
+
+
+def _name(posted: Posted, result: bytes) -> str:
+    if isinstance(posted.event, Portfolio):
+        # The books do not keep which record brought the portfolio in force, ours or one with the
+        # same content before it.
+        return _compared(posted, decode_portfolio(result), "booked")
     entry = decode_result(result)
-    return Outcome(_name(posted, entry), msgspec.Raw(result))
-
-
-def _name(posted: Posted, entry: Entry) -> str:
     if entry.source == posted.source:
         assert entry.status, "a worker gives no answer about what waits to be booked"
         return entry.status.lower()
-    assert entry.content.version >= posted.event.version, "the worker has taken ours in"
-    if entry.content.version > posted.event.version:
+    return _compared(posted, entry.content, "duplicate")
+
+
+def _compared(posted: Posted, known: Transaction | Cancellation | Portfolio, same: str) -> str:
+    assert known.version >= posted.event.version, "the worker has taken ours in"
+    if known.version > posted.event.version:
         return "superseded"
-    return "duplicate" if entry.content == posted.event else "conflict"
-
-
-def _identity(posted: Posted) -> Identity:
-    return posted.event.portfolio_id, posted.event.transaction_id
+    return same if known == posted.event else "conflict"
 
 
 class _Asking:
-    """Collects the results of one request, many with each question."""
+    """Collects the results of one request, many with each question. All events are of one kind."""
 
-    def __init__(self, workers: Workers) -> None:
+    def __init__(self, workers: Workers, question: str) -> None:
         self._workers = workers
+        self._question = question
         self._results: dict[Identity, bytes] = {}
         self._bytes = 0
 
@@ -105,7 +111,7 @@ class _Asking:
         """By identity; None where they are more than one answer should hold."""
         by_partition: dict[int, dict[Identity, None]] = defaultdict(dict)
         for each in posted:
-            by_partition[each.source.partition][_identity(each)] = None
+            by_partition[each.source.partition][each.identity] = None
         gate = asyncio.Semaphore(PARTITIONS_MAX)
         async with asyncio.TaskGroup() as group:
             for partition, identities in by_partition.items():
@@ -136,7 +142,7 @@ class _Asking:
         body = msgspec.json.encode({"partition": partition, "identities": identities})
         try:
             answer = await self._workers.ask(
-                partition, Question("/results", body=body, is_patient=True)
+                partition, Question(self._question, body=body, is_patient=True)
             )
             results = _read_results(answer.content).results
         except (Problem, msgspec.MsgspecError):

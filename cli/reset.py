@@ -17,12 +17,12 @@ from cli.up import prepare
 from migrations.upgrade import empty
 from streams import logs
 from streams.topics import Admin
-from wire.topics import ALL, APP_ID
+from wire.topics import ALL, APP_ID, STORE_APP_ID
 
 ANSWER_SECONDS_MAX = 30.0
 # Longer than the group waits for a worker that was killed.
 GROUP_SECONDS_MAX = 15.0
-GROUPS = (APP_ID, "portfolio-store")  # of the workers, and of the store
+GROUPS = (APP_ID, STORE_APP_ID)
 
 
 @click.command()

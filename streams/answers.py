@@ -10,7 +10,7 @@ from streams import state
 from streams.journal import read_pages
 from streams.tables import Snapshot, read_prefix
 from wire import workers
-from wire.results import encode_lot, encode_position
+from wire.results import encode_lot, encode_portfolio, encode_position
 
 RESULTS_BYTES_MAX = 4 * 1024 * 1024  # an answer is full behind the result that reaches it
 
@@ -107,6 +107,18 @@ def results(
                 continue
         size += len(value)
         yield b'%b,"through":%b}' % (value[:-1], through)
+
+
+def portfolios(snapshot: Snapshot, partition: int, portfolio_ids: Iterable[str]) -> Iterator[bytes]:
+    """Of each portfolio the record in force, null where there is none. Its holdings may still be
+    re-booked under it."""
+    for portfolio_id in portfolio_ids:
+        record = _portfolio(snapshot, portfolio_id)
+        if record is None:
+            yield b"null"
+        else:
+            encoded = encode_portfolio(record.portfolio, record.as_of)
+            yield _with_through(encoded, snapshot, partition)
 
 
 def _is_settled(snapshot: Snapshot, portfolio_id: str, security_id: str) -> bool:

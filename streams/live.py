@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from confluent_kafka import KafkaException
@@ -37,12 +37,20 @@ _RESULTS_PER_TURN = 100  # read before other questions get their turn
 _INDEX = {topic.name: index for index, topic in enumerate(INPUTS)}
 
 
-class _Asked(msgspec.Struct):
+_FEW = msgspec.Meta(max_length=_IDENTITIES_MAX)
+
+
+class _Results(msgspec.Struct):
     partition: int
-    identities: Annotated[list[tuple[str, str]], msgspec.Meta(max_length=_IDENTITIES_MAX)]
+    identities: Annotated[list[tuple[str, str]], _FEW]
 
 
-_read_asked = msgspec.json.Decoder(_Asked).decode
+class _Portfolios(msgspec.Struct):
+    partition: int
+    identities: Annotated[list[str], _FEW]
+
+
+_Asked = TypeVar("_Asked", _Results, _Portfolios)
 
 
 def start(app: WorkerApp) -> None:
@@ -54,6 +62,7 @@ def create_api(app: WorkerApp) -> FastAPI:
     api = FastAPI(title="Worker", docs_url=None, redoc_url=None, openapi_url=None)
     _add_answers(api, app)
     _add_applied(api, app)
+    _add_many(api, app)
     _add_self(api, app)
     if app.settings.cluster_secret is not None:
         api.add_middleware(Guarded, secret=app.settings.cluster_secret)
@@ -146,22 +155,34 @@ def _add_applied(api: FastAPI, app: WorkerApp) -> None:
             await asyncio.sleep(_POLL_SECONDS)
         return JSONResponse({"applied": True, "next_offset": found})
 
-    @api.post("/results")
-    async def results(request: Request) -> Response:
-        """The results of many transactions of one partition, in their order, from one snapshot;
-        null for those that cannot be given now."""
-        try:
-            asked = _read_asked(await request.body())
-        except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-            raise Refusal(422, "invalid", str(error)) from None
+
+def _read(body: bytes, kind: type[_Asked]) -> _Asked:
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        raise Refusal(422, "invalid", str(error)) from None
+
+
+def _add_many(api: FastAPI, app: WorkerApp) -> None:
+    """Many of one partition, in the order they are asked for, from one snapshot; null for what
+    cannot be given now."""
+
+    async def answer(asked: _Asked, read: Any) -> Response:
         with _kept(app, asked.partition) as lane:
             found: list[bytes] = []
-            snapshot = lane.table.snapshot()
-            for result in answers.results(snapshot, asked.partition, asked.identities):
+            for result in read(lane.table.snapshot(), asked.partition, asked.identities):
                 found.append(result)
                 if len(found) % _RESULTS_PER_TURN == 0:
                     await asyncio.sleep(0)
         return Response(b'{"results":[%b]}' % b",".join(found), media_type="application/json")
+
+    @api.post("/results")
+    async def results(request: Request) -> Response:
+        return await answer(_read(await request.body(), _Results), answers.results)
+
+    @api.post("/portfolios")
+    async def portfolios(request: Request) -> Response:
+        return await answer(_read(await request.body(), _Portfolios), answers.portfolios)
 
 
 def _known(lag: InputLag) -> int | None:

@@ -28,10 +28,9 @@ from streams.sink import Interrupted, PostgresSink
 from streams.topics import TopicsMismatch, create_topics
 from streams.transport import Batch, BatchConsumer, Positions
 from streams.writer import ProgressMoved, Writer
-from wire.topics import RESULTS
+from wire.topics import RESULTS, STORE_APP_ID
 
 log = structlog.get_logger(__name__)
-APP_ID = "portfolio-store"
 EXIT_STORE_FAILED = 70
 EXIT_NOT_QUIET = 71
 EXIT_SETTING = 2
@@ -46,7 +45,7 @@ class StoreApp(Application):
 
     def __init__(self, settings: StoreSettings) -> None:
         super().__init__(
-            APP_ID,
+            STORE_APP_ID,
             **application_options(
                 settings.kafka,
                 store="memory://",

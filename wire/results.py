@@ -5,7 +5,7 @@ of the journal, and as the answer over HTTP. Texts in it are ids, codes and numb
 the decoder's rules, or words of our own, so nothing in them needs escaping.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 import msgspec
@@ -20,6 +20,7 @@ from calculator import (
     Portfolio,
     Reason,
     Rejection,
+    ReliefMethod,
     Source,
     Status,
     Transaction,
@@ -272,6 +273,9 @@ class _CurrentPortfolio(msgspec.Struct):
     as_of: int
 
 
+_read_portfolio = msgspec.json.Decoder(_CurrentPortfolio).decode
+
+
 def encode_portfolio(portfolio: Portfolio, as_of: int) -> bytes:
     """The record in force of a portfolio. Names are free text, so this one is escaped."""
     return msgspec.json.encode(
@@ -286,4 +290,19 @@ def encode_portfolio(portfolio: Portfolio, as_of: int) -> bytes:
             portfolio.version,
             as_of,
         )
+    )
+
+
+def decode_portfolio(value: bytes) -> Portfolio:
+    """What `encode_portfolio` made."""
+    read = _read_portfolio(value)
+    return Portfolio(
+        portfolio_id=read.portfolio_id,
+        base_currency=read.base_currency,
+        cost_basis_method=ReliefMethod(read.cost_basis_method),
+        name=read.name,
+        client_id=read.client_id,
+        booking_center=read.booking_center,
+        opened_on=None if read.opened_on is None else date.fromisoformat(read.opened_on),
+        version=read.version,
     )

@@ -24,7 +24,8 @@ COMPLETED = Topic("raw_transactions_completed", KEPT_FOR_EVER | LARGE)
 POSITIONS = Topic("positions", COMPACTED)
 PORTFOLIOS_CURRENT = Topic("portfolios_current", COMPACTED)
 DEAD_LETTER = Topic("raw_transactions_dead_letter", KEPT_FOR_EVER | LARGE)
-APP_ID = "portfolio-books"
+APP_ID = "portfolio-books"  # the group of the workers
+STORE_APP_ID = "portfolio-store"
 CHANGELOG = Topic(f"{APP_ID}-state-changelog", COMPACTED | LARGE)
 
 INPUTS = (RAW_TRANSACTIONS, FORWARDED, PORTFOLIOS)

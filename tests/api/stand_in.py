@@ -10,11 +10,12 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 from fastapi import FastAPI, Request, Response
 
-from calculator import Ledger, Source
+from calculator import Ledger, Portfolio, Source, Taken
 from wire.broker import Broker
 from wire.fields import Malformed
-from wire.results import encode_result
-from wire.topics import RAW_TRANSACTIONS
+from wire.portfolios import decode_portfolio
+from wire.results import encode_portfolio, encode_result
+from wire.topics import PORTFOLIOS, RAW_TRANSACTIONS
 from wire.transactions import decode_transaction
 from wire.workers import SECRET_HEADER
 
@@ -82,9 +83,15 @@ class Books:
     def __init__(self, kafka: Broker, partitions: int) -> None:
         self._ledger = Ledger()
         self._consumer = Consumer({**kafka.options, "group.id": uuid.uuid4().hex})
-        every = [TopicPartition(RAW_TRANSACTIONS.name, p) for p in range(partitions)]
-        self._next = {p.partition: self._end(p) for p in every}
-        self._consumer.assign([TopicPartition(p.topic, p.partition, self._end(p)) for p in every])
+        self._partitions = range(partitions)
+        every = [
+            TopicPartition(topic.name, p)
+            for topic in (RAW_TRANSACTIONS, PORTFOLIOS)
+            for p in self._partitions
+        ]
+        self._next = {(p.topic, p.partition): self._end(p) for p in every}
+        self._consumer.assign([TopicPartition(*p, offset) for p, offset in self._next.items()])
+        self._in_force: dict[str, Portfolio] = {}
         self._lock = threading.Lock()
         self.url = ""
         self.refusals = 0  # how many questions of results are answered 503 or without them
@@ -93,6 +100,7 @@ class Books:
         self.app.get("/owners")(self._owners)
         self.app.get("/applied")(self._applied)
         self.app.post("/results")(self._results)
+        self.app.post("/portfolios")(self._portfolios)
 
     def close(self) -> None:
         self._consumer.close()
@@ -109,28 +117,33 @@ class Books:
                 return end
 
     def _owners(self) -> dict[str, Any]:
-        return {"partitions": len(self._next), "owners": dict.fromkeys(self._next, self.url)}
+        owners = dict.fromkeys(self._partitions, self.url)
+        return {"partitions": len(owners), "owners": owners}
 
     def _applied(self, topic: str, partition: int, offset: int, timeout: float) -> Response:
-        if topic != RAW_TRANSACTIONS.name:
-            return Response(f'{{"applied":true,"next_offset":{offset + 1}}}')
         with self._lock:
             until = time.monotonic() + timeout
-            while self._next[partition] <= offset:
+            while self._next[topic, partition] <= offset:
                 if time.monotonic() > until:
                     return Response(f'{{"applied":false,"next_offset":{offset}}}', 202)
                 self._take(self._consumer.poll(0.1))
             self._ledger.settle()
-        return Response(f'{{"applied":true,"next_offset":{self._next[partition]}}}')
+        return Response(f'{{"applied":true,"next_offset":{self._next[topic, partition]}}}')
 
     def _take(self, message: Message | None) -> None:
         if message is None:
             return
         source = Source(message.topic() or "", message.partition() or 0, message.offset() or 0)
-        event = decode_transaction(message.value())
-        assert not isinstance(event, Malformed)
-        self._ledger.take(event, source)
-        self._next[source.partition] = source.offset + 1
+        if source.topic == PORTFOLIOS.name:
+            portfolio = decode_portfolio(message.value())
+            assert not isinstance(portfolio, Malformed)
+            if self._ledger.take_portfolio(portfolio) is Taken.JOURNALLED:
+                self._in_force[portfolio.portfolio_id] = portfolio
+        else:
+            event = decode_transaction(message.value())
+            assert not isinstance(event, Malformed)
+            self._ledger.take(event, source)
+        self._next[source.topic, source.partition] = source.offset + 1
 
     async def _results(self, request: Request) -> Response:
         self.questions += 1
@@ -143,6 +156,15 @@ class Books:
         with self._lock:
             results = ",".join(map(self._result, identities))
         return Response(f'{{"results":[{results}]}}')
+
+    async def _portfolios(self, request: Request) -> Response:
+        with self._lock:
+            known = [self._in_force.get(one) for one in (await request.json())["identities"]]
+        results = [
+            "null" if one is None else encode_portfolio(one, 1)[:-1].decode() + ',"through":{}}'
+            for one in known
+        ]
+        return Response(f'{{"results":[{",".join(results)}]}}')
 
     def _result(self, identity: list[str]) -> str:
         entry = self._ledger.journal.entry(*identity)

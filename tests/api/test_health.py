@@ -1,12 +1,12 @@
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import httpx
 import pytest
-from confluent_kafka import KafkaError
+from confluent_kafka import Consumer, KafkaError
 from fastapi import Response
 from prometheus_client import CollectorRegistry
 
@@ -19,6 +19,7 @@ from tests.api.serving import client_of, served
 from tests.api.stand_in import StandIn
 from tests.api.test_ingest import buy, problem_of
 from wire.broker import Broker
+from wire.topics import RAW_TRANSACTIONS, STORE_APP_ID
 
 
 def test_alive_and_versioned_whatever_is_behind(api: httpx.Client) -> None:
@@ -26,8 +27,30 @@ def test_alive_and_versioned_whatever_is_behind(api: httpx.Client) -> None:
     assert set(api.get("/version").json()) == {"version"}
 
 
-def test_ready_when_kafka_database_and_a_worker_for_each_partition_are_there(
-    settings: ApiSettings, migrated: str
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come true"
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def store(servers: Connections) -> Iterator[Consumer]:
+    """Somebody who is in the group of the store."""
+    member = Consumer({**servers.kafka.options, "group.id": STORE_APP_ID})
+    member.subscribe([RAW_TRANSACTIONS.name])
+
+    def joined() -> bool:
+        member.poll(0.1)
+        return bool(member.assignment())
+
+    wait_for(joined)
+    yield member
+    member.close()
+
+
+def test_ready_when_kafka_database_a_worker_for_each_partition_and_a_store_are_there(
+    settings: ApiSettings, migrated: str, store: Consumer
 ) -> None:
     worker = StandIn(settings.partitions)
     with served(worker.app) as url:
@@ -37,7 +60,7 @@ def test_ready_when_kafka_database_and_a_worker_for_each_partition_are_there(
         with client_of(create_app(whole)) as api:
             response = api.get("/readyz")
             assert response.status_code == 200
-            parts = {"kafka": "ok", "database": "ok", "workers": "ok"}
+            parts = {"kafka": "ok", "database": "ok", "workers": "ok", "store": "ok"}
             assert response.json() == {"status": "ok", "parts": parts}
             worker.served -= {2, 5}
             response = api.get("/readyz")
@@ -47,6 +70,11 @@ def test_ready_when_kafka_database_and_a_worker_for_each_partition_are_there(
                 "status": "unavailable",
                 "parts": parts | {"workers": "no worker serves partition 2, 5"},
             }
+            worker.served |= {2, 5}
+            store.close()
+            response = api.get("/readyz")
+            assert response.status_code == 503
+            assert response.json()["parts"] == parts | {"store": "none is there"}
 
 
 def test_everything_away_is_said_part_by_part_and_answered_503(settings: ApiSettings) -> None:
@@ -61,7 +89,7 @@ def test_everything_away_is_said_part_by_part_and_answered_503(settings: ApiSett
         response = api.get("/readyz")
         assert response.status_code == 503
         parts = response.json()["parts"]
-        assert set(parts) == {"kafka", "database", "workers"}
+        assert set(parts) == {"kafka", "database", "workers", "store"}
         assert "ok" not in parts.values()
         history = api.get("/portfolios")
         assert problem_of(history, 503)["type"].endswith("database-away")
@@ -80,13 +108,6 @@ def test_topics_of_another_partitioning_are_not_ready(
     assert kafka == (
         f"raw_transactions has {settings.partitions} partitions, not {settings.partitions + 1}"
     )
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come true"
-        time.sleep(0.01)
 
 
 def test_a_producer_that_failed_for_good_is_replaced(servers: Connections, partitions: int) -> None:

@@ -159,11 +159,22 @@ def test_waiting_too_long_is_answered_like_not_waiting(
     assert some.json()["count"] == 1
 
 
-def test_portfolio_records_can_be_waited_for(api: httpx.Client) -> None:
-    record = {"portfolio_id": "O", "base_currency": "EUR", "cost_basis_method": "FIFO"}
-    response = api.post("/ingest/portfolios", params=WAIT, json={"portfolios": [record]})
+def test_each_portfolio_record_has_its_outcome(api: httpx.Client, portfolio_id: str) -> None:
+    first = {"portfolio_id": portfolio_id, "base_currency": "EUR", "cost_basis_method": "FIFO"}
+    second = first | {"portfolio_id": portfolio_id + "2", "opened_on": "2024-02-29", "name": "Zoë"}
+    records = [first, second, first | {"version": 3}]
+    response = api.post("/ingest/portfolios", params=WAIT, json={"portfolios": records})
     assert response.status_code == 200
-    assert response.json()["message"] == "applied"
+    found = response.json()["outcomes"]
+    assert [each["outcome"] for each in found] == ["superseded", "booked", "booked"]
+    assert [each["result"]["version"] for each in found] == [3, 1, 3]
+    assert found[1]["result"]["name"] == "Zoë"
+
+    records = [second, second | {"base_currency": "USD"}, first | {"version": 2}]
+    response = api.post("/ingest/portfolios", params=WAIT, json={"portfolios": records})
+    found = response.json()["outcomes"]
+    assert [each["outcome"] for each in found] == ["booked", "conflict", "superseded"]
+    assert found[1]["result"]["base_currency"] == "EUR"
 
 
 def test_waiting_without_a_worker_is_202(settings: ApiSettings, portfolio_id: str) -> None:

@@ -87,8 +87,8 @@ class Worker:
         identities = [(P, transaction_id) for transaction_id in transaction_ids]
         return self.post(text_of({"partition": partition, "identities": identities}))
 
-    def post(self, body: bytes) -> httpx.Response:
-        return asyncio.run(self.ask("POST", "/results", body))
+    def post(self, body: bytes, path: str = "/results") -> httpx.Response:
+        return asyncio.run(self.ask("POST", path, body))
 
     def position(self, security_id: str = "S") -> httpx.Response:
         return self.get(f"/portfolios/{P}/positions/{security_id}")

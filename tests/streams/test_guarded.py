@@ -16,7 +16,7 @@ from wire.workers import SECRET_HEADER
 SECRET = "s3cret-of-the-cluster"
 SENT = {SECRET_HEADER: SECRET}
 ROUTES = {
-    "/owners", "/livez", "/readyz", "/status", "/metrics", "/applied", "/results",
+    "/owners", "/livez", "/readyz", "/status", "/metrics", "/applied", "/results", "/portfolios",
     "/portfolios/{portfolio_id}/positions", "/portfolios/{portfolio_id}/positions/{security_id}",
     "/portfolios/{portfolio_id}/positions/{security_id}/lots",
     "/portfolios/{portfolio_id}/transactions/{transaction_id}",

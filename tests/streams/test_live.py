@@ -13,6 +13,7 @@ from tests.streams.lanes import (
     Message,
     batch,
 )
+from tests.wire.events import text_of
 from wire.topics import FORWARDED, RAW_TRANSACTIONS
 
 
@@ -183,6 +184,19 @@ def test_results_of_many_are_given_in_their_order_from_one_snapshot(worker: Work
     assert found[0] == worker.get(f"/portfolios/{P}/transactions/T249").json()
     assert found[-2]["through"]["raw_transactions"] == 251
     assert found[242]["status"] == "CANCELLED"
+
+
+def test_portfolio_records_in_force_are_given_in_their_order(worker: Worker) -> None:
+    worker.portfolio("LIFO")
+    worker.portfolio("HIFO", version=3)
+    worker.portfolio("AVCO", version=2)
+    worker.trade("T0")
+    worker.book()
+    asked = text_of({"partition": 0, "identities": ["NONE", P, P]})
+    found = worker.post(asked, "/portfolios").json()["results"]
+    assert [each and each["cost_basis_method"] for each in found] == [None, "HIFO", "HIFO"]
+    assert (found[1]["version"], found[1]["through"]["portfolios"]) == (3, 3)
+    assert found[1]["as_of"] > 0
 
 
 def test_an_answer_that_is_full_leaves_the_rest_to_the_next_question(

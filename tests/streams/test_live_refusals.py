@@ -83,8 +83,9 @@ def test_a_partition_of_somebody_else_is_not_answered_for(worker: Worker) -> Non
         b'{"partition":0,"identities":[%b["P","T"]]}' % (b'["P","T"],' * 1000), b"[" * 9999,
     ],
 )  # fmt: skip
-def test_what_asks_for_no_results_is_refused(worker: Worker, body: bytes) -> None:
-    assert_refused(worker.post(body), 422, "invalid")
+@pytest.mark.parametrize("path", ["/results", "/portfolios"])
+def test_what_asks_for_no_results_is_refused(worker: Worker, body: bytes, path: str) -> None:
+    assert_refused(worker.post(body, path), 422, "invalid")
 
 
 def test_who_may_have_lost_its_partitions_answers_nothing(worker: Worker) -> None:

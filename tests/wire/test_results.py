@@ -1,13 +1,34 @@
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
-from calculator import Booked, Disposal, Entry, Source, Transaction, TransactionType
+from calculator import (
+    Booked,
+    Disposal,
+    Entry,
+    Portfolio,
+    ReliefMethod,
+    Source,
+    Transaction,
+    TransactionType,
+)
 from calculator.booking import LOTS_RELIEVED_MAX
-from wire.results import encode_result
+from wire.results import decode_portfolio, encode_portfolio, encode_result
 from wire.topics import LARGE
 
 LONGEST = Decimal("-99999999999999999999999999.999999999999")
 AT = datetime(2200, 12, 31, 23, 59, 59, 999_999, UTC)
+
+
+def test_a_portfolio_in_force_is_read_as_it_was_written() -> None:
+    bare = Portfolio(
+        portfolio_id="P", base_currency="USD", cost_basis_method=ReliefMethod.AVCO, version=7
+    )
+    full = replace(
+        bare, name='"Zoë"', client_id="C", booking_center="B", opened_on=date(2024, 2, 29)
+    )
+    for portfolio in (bare, full):
+        assert decode_portfolio(encode_portfolio(portfolio, 3)) == portfolio
 
 
 def test_the_largest_result_is_a_record_that_kafka_takes() -> None:
