@@ -96,16 +96,9 @@ def measure(system: System, change: Callable[[], None], workers: int) -> float:
     """The longest standstill while this many workers come to serve all partitions."""
     since = time.time()
     change()
-    system.wait_until(lambda: serving(system) == workers, SERVED_SECONDS_MAX, "all is served")
+    system.wait_until(lambda: system.serving() == workers, SERVED_SECONDS_MAX, "all is served")
     time.sleep(REST_SECONDS)
     return longest_standstill(system.kafka, since, time.time() - 1)
-
-
-def serving(system: System) -> int:
-    """How many workers serve something, where all partitions are served; else 0."""
-    found = [system.status_of(url) for url in system.urls]
-    served = [len(status["partitions"]) for status in found if status is not None]
-    return sum(map(bool, served)) if sum(served) == PARTITIONS else 0
 
 
 def run_once(stage: Stage) -> dict[str, float]:

@@ -12,6 +12,7 @@ import structlog
 from faust.types.tuples import TP
 
 from streams import metrics
+from streams.ends import Undecided, demand_decided
 from streams.lane import DefaultMethodChanged, Lane
 from streams.log import TransactionLog
 from streams.membership import Membership, now
@@ -25,6 +26,7 @@ from wire.topics import APP_ID, CHANGELOG, INPUTS
 
 log = structlog.get_logger(__name__)
 EXIT_NOT_QUIET = 71
+EXIT_UNDECIDED = 76
 EXIT_NOT_CO_PARTITIONED = 79
 EXIT_SETTING = 2
 
@@ -83,6 +85,7 @@ class WorkerApp(Application):
         logs = await self._start_logs(partitions)
         restorer = Restorer(self.settings.kafka, self._tables)
         try:
+            await asyncio.to_thread(demand_decided, self.settings.kafka, partitions)
             tables = await asyncio.to_thread(restorer.restore, partitions)
             for partition, transactions in zip(partitions, logs, strict=True):
                 lots_max = self.settings.cached_lots_max // len(partitions)
@@ -94,6 +97,9 @@ class WorkerApp(Application):
         except (DefaultMethodChanged, LayoutError) as error:
             log.critical("refused", error=str(error))
             os._exit(EXIT_SETTING)
+        except Undecided as error:
+            log.critical("transaction_undecided", error=str(error))
+            os._exit(EXIT_UNDECIDED)
         log.info("took_over", partitions=partitions, seconds=round(time.monotonic() - began, 3))
         return {
             TP(topic.name, partition): pump.lane.progress.next_offsets[index]

@@ -1,46 +1,15 @@
-"""How many records a worker has not booked yet, and where topics end."""
+"""How many records a worker has not booked yet."""
 
 import time
-from collections.abc import Collection
 
-from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 from faust.types.tuples import TP
 
 from streams.app import WorkerApp
-from streams.topics import Admin
+from streams.ends import CommittedEnds
 from streams.transport import Positions
-from wire.broker import Broker
 from wire.topics import INPUTS
 
 _KEEP_SECONDS = 0.05  # many askers make one question
-# What a client is told whose knowledge of the leaders is from before a restart of the broker. It
-# keeps that knowledge for minutes.
-_OUTDATED = {
-    KafkaError.FENCED_LEADER_EPOCH,
-    KafkaError.UNKNOWN_LEADER_EPOCH,
-    KafkaError.NOT_LEADER_FOR_PARTITION,
-    KafkaError.UNKNOWN_TOPIC_OR_PART,
-}
-
-
-class CommittedEnds:
-    """Where readers of committed records end. From any thread."""
-
-    def __init__(self, broker: Broker) -> None:
-        self._broker = broker
-        self._kafka = Admin(broker)
-
-    def of(self, places: Collection[TP]) -> dict[TP, int]:
-        """Raises KafkaException while the broker is away."""
-        self._kafka.poll(0)  # what it hears beside must not pile up
-        try:
-            return committed_ends(self._kafka, places)
-        except KafkaException as error:
-            if error.args[0].code() not in _OUTDATED:
-                raise
-        self._kafka = Admin(self._broker)
-        return committed_ends(self._kafka, places)
 
 
 class InputLag:
@@ -69,19 +38,6 @@ class InputLag:
             total += lane.unsettled
         self._asked_at, self._records = time.monotonic(), total
         return total
-
-
-def committed_ends(kafka: AdminClient, places: Collection[TP]) -> dict[TP, int]:
-    """Where a reader of committed records ends. Raises KafkaException while the broker is away."""
-    if not places:
-        return {}
-    latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
-    futures = kafka.list_offsets(
-        {TopicPartition(tp.topic, tp.partition): latest for tp in places},
-        isolation_level=IsolationLevel.READ_COMMITTED,
-        request_timeout=2,
-    )
-    return {TP(p.topic, p.partition): future.result().offset for p, future in futures.items()}
 
 
 def _behind_markers(tp: TP, booked: int) -> int:

@@ -9,7 +9,7 @@ from faust.types.tuples import TP
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from streams import metrics
-from streams.lag import CommittedEnds
+from streams.ends import CommittedEnds
 from wire.broker import Broker
 
 OK = "ok"

@@ -33,6 +33,8 @@ def read(broker: Broker, ends: Mapping[Place, int]) -> Iterator[Message]:
             "enable.auto.commit": False,
             "isolation.level": "read_committed",
             "enable.partition.eof": True,
+            # A broker holds the answer back this long where nothing is left: the end of a reading.
+            "fetch.wait.max.ms": 20,
             "receive.message.max.bytes": RECEIVED_BYTES_MAX,
             "auto.offset.reset": "earliest",
             "log_level": 0,

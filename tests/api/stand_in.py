@@ -15,7 +15,7 @@ from wire.broker import Broker
 from wire.fields import Malformed
 from wire.portfolios import decode_portfolio
 from wire.results import encode_portfolio, encode_result
-from wire.topics import PORTFOLIOS, RAW_TRANSACTIONS
+from wire.topics import PORTFOLIOS, RAW_TRANSACTIONS, STORE_APP_ID
 from wire.transactions import decode_transaction
 from wire.workers import SECRET_HEADER
 
@@ -26,6 +26,17 @@ def problem(status: int, kind: str) -> Response:
     content = {"type": f"urn:portfolio:problem:{kind}", "title": kind, "status": status}
     headers = {"Retry-After": "3"} if status == 503 else {}
     return Response(json.dumps(content), status, headers, PROBLEM)
+
+
+def store_member(kafka: Broker) -> Consumer:
+    """Somebody who is in the group of the store, until it is closed."""
+    member = Consumer({**kafka.options, "group.id": STORE_APP_ID})
+    member.subscribe([RAW_TRANSACTIONS.name])
+    deadline = time.monotonic() + 20
+    while not member.assignment():
+        assert time.monotonic() < deadline, "the group does not let it in"
+        member.poll(0.1)
+    return member
 
 
 class StandIn:

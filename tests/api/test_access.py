@@ -19,7 +19,7 @@ from migrations.upgrade import upgrade
 from tests.api.conftest import PARTITIONS
 from tests.api.holders import bearing, hold
 from tests.api.serving import client_of, served
-from tests.api.stand_in import StandIn
+from tests.api.stand_in import StandIn, store_member
 from tests.conftest import new_database
 
 # -- the rules: what a route takes, and what it answers then to whoever has it
@@ -138,9 +138,11 @@ def guarded(settings: ApiSettings, servers: Connections) -> Iterator[Guarded]:
         client_of(create_app(known)) as client,
     ):
         upgrade(url)
+        store = store_member(settings.kafka)
         headers = {name: bearing(key) for name, key in holders(url).items()}
         headers |= {"no key": {}, "junk": {"Authorization": "Bearer x"}}
         yield Guarded(client, client.get("/openapi.json").json(), headers)
+        store.close()
 
 
 def test_every_route_has_a_rule(guarded: Guarded) -> None:

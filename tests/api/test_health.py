@@ -1,12 +1,12 @@
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import httpx
 import pytest
-from confluent_kafka import Consumer, KafkaError
+from confluent_kafka import KafkaError
 from fastapi import Response
 from prometheus_client import CollectorRegistry
 
@@ -16,10 +16,9 @@ from api.settings import ApiSettings
 from cli.servers import Connections
 from tests.api.conftest import closed_port
 from tests.api.serving import client_of, served
-from tests.api.stand_in import StandIn
+from tests.api.stand_in import StandIn, store_member
 from tests.api.test_ingest import buy, problem_of
 from wire.broker import Broker
-from wire.topics import RAW_TRANSACTIONS, STORE_APP_ID
 
 
 def test_alive_and_versioned_whatever_is_behind(api: httpx.Client) -> None:
@@ -34,24 +33,10 @@ def wait_for(condition: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-@pytest.fixture
-def store(servers: Connections) -> Iterator[Consumer]:
-    """Somebody who is in the group of the store."""
-    member = Consumer({**servers.kafka.options, "group.id": STORE_APP_ID})
-    member.subscribe([RAW_TRANSACTIONS.name])
-
-    def joined() -> bool:
-        member.poll(0.1)
-        return bool(member.assignment())
-
-    wait_for(joined)
-    yield member
-    member.close()
-
-
 def test_ready_when_kafka_database_a_worker_for_each_partition_and_a_store_are_there(
-    settings: ApiSettings, migrated: str, store: Consumer
+    settings: ApiSettings, migrated: str
 ) -> None:
+    store = store_member(settings.kafka)
     worker = StandIn(settings.partitions)
     with served(worker.app) as url:
         worker.owners = dict.fromkeys(range(settings.partitions), url)

@@ -1,9 +1,11 @@
 """Clients that ask for live answers all the time, and what their answers must be."""
 
+import json
 import threading
 import time
 from collections import deque
 from collections.abc import Sequence
+from itertools import count
 from random import Random
 from typing import Any, NamedTuple
 
@@ -12,6 +14,7 @@ import httpx
 from tests.oracle.compare import differences
 from tests.oracle.decode import Record
 from tests.oracle.fold import Books, expected
+from tests.system.events import trade
 
 OK, UNKNOWN, TRY_AGAIN = 200, 404, 503
 INPUTS = ("raw_transactions", "raw_transactions_forwarded", "portfolios")
@@ -33,33 +36,44 @@ class Answer(NamedTuple):
         return tuple(self.content["through"][topic] for topic in INPUTS)
 
 
-class Client(threading.Thread):
-    """Asks one API process after the other about any holding until it is told to end."""
+class Asker(threading.Thread):
+    """Asks again and again until it is told to end."""
 
-    def __init__(self, number: int, urls: Sequence[str], holdings: Sequence[tuple[str, str]]):
+    def __init__(self, number: int, urls: Sequence[str]) -> None:
         super().__init__(daemon=True)
-        self.answers: list[Answer] = []
-        self.unanswered = 0  # told to try again
-        self.broken: list[str] = []
-        self._rng = Random(number)
-        self._urls, self._holdings = urls, holdings
+        self.broken: list[str] = []  # answers that must not be
+        self.rng = Random(number)
+        self.urls = urls
         self._ended = threading.Event()
 
     def run(self) -> None:
-        with httpx.Client(timeout=20, trust_env=False) as http:
+        with httpx.Client(timeout=60, trust_env=False) as http:
             while not self._ended.is_set():
-                self._ask(http)
+                self.ask(http)
 
     def end(self) -> None:
         self._ended.set()
         self.join()
 
-    def _ask(self, http: httpx.Client) -> None:
-        portfolio_id, security_id = self._rng.choice(self._holdings)
-        named = security_id if self._rng.random() < 0.5 else None
+    def ask(self, http: httpx.Client) -> None:
+        raise NotImplementedError
+
+
+class Client(Asker):
+    """Asks one API process after the other about any holding."""
+
+    def __init__(self, number: int, urls: Sequence[str], holdings: Sequence[tuple[str, str]]):
+        super().__init__(number, urls)
+        self.answers: list[Answer] = []
+        self.unanswered = 0  # told to try again
+        self._holdings = holdings
+
+    def ask(self, http: httpx.Client) -> None:
+        portfolio_id, security_id = self.rng.choice(self._holdings)
+        named = security_id if self.rng.random() < 0.5 else None
         path = f"/portfolios/{portfolio_id}/positions" + (f"/{named}" if named else "")
         asked_at = time.monotonic()
-        answer = http.get(self._rng.choice(self._urls) + path)
+        answer = http.get(self.rng.choice(self.urls) + path)
         known_at = time.monotonic()
         if answer.status_code == TRY_AGAIN:
             if "retry-after" not in answer.headers:
@@ -71,6 +85,34 @@ class Client(threading.Thread):
             )
         else:
             self.broken.append(f"{path}: {answer.status_code} {answer.text[:200]}")
+
+
+class Poster(Asker):
+    """Sends one purchase after the other and waits for each to be applied."""
+
+    def __init__(self, urls: Sequence[str]) -> None:
+        super().__init__(0, urls)
+        self.waited: list[float] = []  # seconds until each was applied
+        self._numbers = count()
+
+    def ask(self, http: httpx.Client) -> None:
+        number = next(self._numbers)
+        portfolio_id, transaction_id = f"W{number % 16}", f"T{number}"
+        event = json.loads(
+            trade(portfolio_id, transaction_id, "BUY", "2024-01-01", "1", "1").value or b""
+        )
+        url, other = self.rng.sample(list(self.urls), 2)
+        asked_at = time.monotonic()
+        answer = http.post(f"{url}/ingest/transaction?wait=applied&timeout=30", json=event)
+        seconds = time.monotonic() - asked_at
+        if answer.status_code != OK or answer.json()["outcome"] != "booked":
+            self.broken.append(f"{transaction_id}: {answer.status_code} {answer.text[:300]}")
+            return
+        self.waited.append(seconds)
+        # Whoever is asked now knows it, or says to ask again.
+        known = http.get(f"{other}/portfolios/{portfolio_id}/transactions/{transaction_id}")
+        if known.status_code not in (OK, TRY_AGAIN):
+            self.broken.append(f"{transaction_id}: applied, and then {known.status_code}")
 
 
 class Truth:

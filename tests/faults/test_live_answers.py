@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from random import Random
 
-from tests.faults.asking import OK, Client, Truth, gone_back
+from tests.faults.asking import OK, Client, Poster, Truth, gone_back
 from tests.faults.cast import SECOND_API_LOG, SESSION_SECONDS, Cast
 from tests.oracle.decode import Record
 from tests.oracle.events import Mess, Message, generate
@@ -17,6 +17,7 @@ from wire.topics import PORTFOLIOS, RAW_TRANSACTIONS
 CLIENTS, PORTFOLIO_COUNT, SECURITY_COUNT = 8, 16, 3
 EVENTS, EVENTS_LONG = 2_500, 20_000
 PER_SECOND = 120.0
+WAITED_SECONDS = 1.0
 MOMENTS = 50  # at which somebody was answered, on the slowest of machines
 
 
@@ -65,19 +66,21 @@ def test_each_answer_is_the_fold_up_to_its_through_and_nobody_is_told_less_than_
     clients = [Client(n, (cast.api, second_api), holdings(messages)) for n in range(CLIENTS)]
     sending = threading.Thread(target=log.send, args=(cast.kafka, messages, PER_SECOND))
     sending.start()
-    for client in clients:
-        client.start()
+    poster = Poster((cast.api, second_api))
+    for thread in (*clients, poster):
+        thread.start()
     go_round(cast, sending.is_alive)
     sending.join()
     cast.wait_settled(60)
-    for client in clients:
-        client.end()
+    for thread in (*clients, poster):
+        thread.end()
     truth = Truth(records(cast, RAW_TRANSACTIONS.name), records(cast, PORTFOLIOS.name))
     answers = [answer for client in clients for answer in client.answers]
     assert all(client.answers for client in clients)
     assert len({answer.through for answer in answers if answer.status == OK}) > MOMENTS
     assert sum(client.unanswered for client in clients) > 0
-    broken = [one for client in clients for one in client.broken]
+    assert max(poster.waited) > WAITED_SECONDS, "nobody waited while a partition moved"
+    broken = [one for thread in (*clients, poster) for one in thread.broken]
     assert broken == [], cast.log("api")[-3000:] + (cast.data_dir / SECOND_API_LOG).read_text()
     assert [wrong for answer in answers for wrong in truth.wrong(answer)][:5] == []
     assert gone_back(answers)[:5] == []

@@ -5,7 +5,7 @@ import time
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
-from streams import answers, lag
+from streams import answers, ends
 from tests.oracle.murmur2 import partition_of
 from tests.streams.asked import THROUGH, P, Worker, assert_refused, paths
 from tests.streams.lanes import (
@@ -269,7 +269,7 @@ def test_metrics_and_status_are_shown_without_a_broker_and_the_lag_is_then_unkno
     def away(*arguments: object) -> None:
         raise KafkaException(KafkaError(KafkaError._TRANSPORT))
 
-    monkeypatch.setattr(lag, "committed_ends", away)
+    monkeypatch.setattr(ends, "_ends", away)
     answer = worker.get("/metrics")
     assert answer.status_code == 200
     assert "portfolio_lag_records NaN" in answer.text

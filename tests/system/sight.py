@@ -72,6 +72,13 @@ class Sight:
         statuses = self.statuses() or []
         return sum(len(s["partitions"]) for s in statuses) == log.PARTITIONS
 
+    def serving(self) -> int:
+        """How many workers serve something, of those that answer, where all partitions are served
+        by them; else 0."""
+        found = [self.status_of(url) for url in self.urls]
+        served = [len(status["partitions"]) for status in found if status is not None]
+        return sum(map(bool, served)) if sum(served) == log.PARTITIONS else 0
+
     def is_booked(self) -> bool:
         time.sleep(LAG_AGE_SECONDS_MAX)  # else it may be from before what was sent
         return self.is_serving() and all(s["lag"] == 0 for s in self.statuses() or [])

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import psycopg2
 import pytest
+from confluent_kafka import Producer
 
 from cli.servers import Connections
 from migrations.upgrade import upgrade
-from streams.app import EXIT_SETTING
+from streams.app import EXIT_SETTING, EXIT_UNDECIDED
 from tests.system import log
 from tests.system.events import trade
 from tests.system.log import make_topics_anew, send
@@ -92,6 +93,23 @@ def test_another_default_method_is_refused_where_no_record_ever_came(system: Sys
     assert other.process is not None
     assert other.process.wait(60) == EXIT_SETTING
     assert "set it back" in other.said()
+
+
+def test_a_worker_does_not_write_behind_a_transaction_whose_end_is_lost(system: System) -> None:
+    lost = Producer({**system.kafka.options, "transactional.id": "lost"})
+    lost.init_transactions()
+    lost.begin_transaction()
+    lost.produce(CHANGELOG.name, b"", b"key", 3)
+    lost.flush()
+    worker = system.worker()
+    worker.start()
+    assert worker.process is not None
+    assert worker.process.wait(60) == EXIT_UNDECIDED
+    assert f"{CHANGELOG.name} 3" in worker.said()
+    assert f"{CHANGELOG.name} 2" not in worker.said()
+    lost.abort_transaction()
+    worker.start()
+    system.wait_until(system.is_serving, 60, "every partition is served")
 
 
 def shut(database_url: str) -> None:

@@ -1,0 +1,103 @@
+"""Where topics end, for readers of committed records and for all that was written."""
+
+import time
+from collections.abc import Collection, Sequence
+from typing import TypeVar
+
+from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
+
+from streams.topics import Admin
+from wire.broker import Broker
+from wire.topics import CHANGELOG, COMPLETED, PORTFOLIOS_CURRENT, POSITIONS
+
+# What a client is told whose knowledge of the leaders is from before a restart of the broker. It
+# keeps that knowledge for minutes.
+_OUTDATED = {
+    KafkaError.FENCED_LEADER_EPOCH,
+    KafkaError.UNKNOWN_LEADER_EPOCH,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+}
+
+
+# Written by nobody but the owner of the partition.
+_OWNED = (CHANGELOG, COMPLETED, POSITIONS, PORTFOLIOS_CURRENT)
+_ASK_SECONDS_MAX = 2.0
+_LEADERS_SECONDS_MAX = 10.0
+
+Place = TypeVar("Place", bound=tuple[str, int])  # topic, partition
+
+
+class Undecided(Exception):
+    """The log holds records of a transaction that is neither committed nor aborted, though its
+    writer is gone and the broker has ended all it knew of. The next commit there would take them
+    with it, while their batch is booked again."""
+
+    def __init__(self, places: Sequence[tuple[str, int]]) -> None:
+        named = ", ".join(f"{topic} {partition}" for topic, partition in places)
+        super().__init__(
+            f"Kafka has lost the end of a transaction in {named}, as 4.3 and 4.4 do (KAFKA-20734). "
+            "Run a version without that defect, end the transaction with kafka-transactions.sh "
+            "(find-hanging, abort), start again, and then `portfolio verify`"
+        )
+
+
+class CommittedEnds:
+    """Where readers of committed records end. From any thread."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+        self._kafka = Admin(broker)
+
+    def of(self, places: Collection[Place]) -> dict[Place, int]:
+        """Raises KafkaException while the broker is away."""
+        self._kafka.poll(0)  # what it hears beside must not pile up
+        try:
+            return _ends(self._kafka, places)
+        except KafkaException as error:
+            if error.args[0].code() not in _OUTDATED:
+                raise
+        self._kafka = Admin(self._broker)
+        return _ends(self._kafka, places)
+
+
+def demand_decided(broker: Broker, partitions: Collection[int]) -> None:
+    """Raise Undecided where a writer before left records that nothing will decide any more. The
+    producers of the partitions have been started, and nobody writes."""
+    places = [(topic.name, partition) for topic in _OWNED for partition in partitions]
+    until = time.monotonic() + _LEADERS_SECONDS_MAX
+    undecided: list[tuple[str, int]] = []
+    while True:
+        try:
+            undecided = _undecided(Admin(broker), places)
+        except KafkaException as error:
+            # A broker that has just started leads one partition after the other.
+            if error.args[0].code() not in _OUTDATED or time.monotonic() > until:
+                raise
+            time.sleep(0.1)
+        else:
+            break
+    if undecided:
+        raise Undecided(undecided)
+
+
+def _undecided(kafka: AdminClient, places: Collection[Place]) -> list[Place]:
+    committed = _ends(kafka, places)
+    written = _ends(kafka, places, IsolationLevel.READ_UNCOMMITTED)
+    return [place for place in places if committed[place] < written[place]]
+
+
+def _ends(
+    kafka: AdminClient,
+    places: Collection[Place],
+    level: IsolationLevel = IsolationLevel.READ_COMMITTED,
+) -> dict[Place, int]:
+    if not places:
+        return {}
+    latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+    asked = {TopicPartition(*place): place for place in places}
+    futures = kafka.list_offsets(
+        dict.fromkeys(asked, latest), isolation_level=level, request_timeout=_ASK_SECONDS_MAX
+    )
+    return {asked[at]: future.result().offset for at, future in futures.items()}

@@ -1,0 +1,69 @@
+"""From one worker to four and back, a restart of all in turn, and a crash, while records flow."""
+
+import json
+
+from tests.oracle.events import Mess, generate
+from tests.system import log
+from tests.system.flow import Flow
+from tests.system.system import Part, System
+from wire.topics import COMPLETED, POSITIONS
+
+EVENTS = 40_000  # more than flow, however slow the machine is
+PER_SECOND, PER_SECOND_LONG = 150.0, 300.0
+WORKERS = 4
+SERVED_SECONDS_MAX = 60.0
+
+
+def await_serving(system: System, count: int) -> None:
+    system.wait_until(
+        lambda: system.serving() == count, SERVED_SECONDS_MAX, f"{count} workers serve everything"
+    )
+
+
+def leave(system: System, worker: Part, left: int) -> None:
+    worker.stop()
+    assert worker.exit_code == 0, worker.said()[-3000:]
+    await_serving(system, left)
+
+
+def gone_back(system: System, topic: str) -> list[str]:
+    """Where the batches of a partition are not one after the other: with a second writer there
+    would be one of before."""
+    found, last = [], dict.fromkeys(range(log.PARTITIONS), 0)
+    for message in log.read(system.kafka, topic):
+        if message.value() is not None:
+            partition, as_of = message.partition(), json.loads(message.value())["as_of"]
+            if as_of < last[partition]:
+                found.append(f"{topic} {partition} {message.offset()}: {as_of}")
+            last[partition] = as_of
+    return found
+
+
+def test_workers_that_come_go_and_crash_leave_the_books_as_they_are(
+    system: System, is_long: bool
+) -> None:
+    messages = generate(seed=81, events=EVENTS, portfolios=60, mess=Mess(late=0.05))
+    flow = Flow(system.kafka, messages, PER_SECOND_LONG if is_long else PER_SECOND)
+    system.store.start()
+    workers = [system.worker() for _ in range(WORKERS)]
+    flow.start()
+    for count, worker in enumerate(workers, 1):
+        worker.start()
+        await_serving(system, count)
+    for worker in workers:
+        leave(system, worker, WORKERS - 1)
+        worker.start()
+        await_serving(system, WORKERS)
+    workers[0].kill()
+    await_serving(system, WORKERS - 1)
+    for left, worker in enumerate(workers[1 : WORKERS - 1]):
+        leave(system, worker, WORKERS - 2 - left)
+    for worker in workers[:-1]:
+        worker.start()
+    await_serving(system, WORKERS)
+    assert flow.is_alive(), "nothing flowed at the end"
+    flow.end()
+    system.wait_settled()
+    assert not [worker.said() for worker in workers if "lane_failed" in worker.said()]
+    assert system.differences() == []
+    assert gone_back(system, COMPLETED.name) + gone_back(system, POSITIONS.name) == []
