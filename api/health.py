@@ -75,6 +75,7 @@ class Health:
         return f"no worker serves partition {', '.join(map(str, unserved))}" if unserved else OK
 
     async def _store(self) -> str:
+        self._groups.poll(0)  # what it hears beside must not pile up
         try:
             asked = self._groups.describe_consumer_groups(
                 [STORE_APP_ID], request_timeout=CHECK_SECONDS_MAX

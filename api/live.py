@@ -35,9 +35,10 @@ SEEN_MAX = 32
 ANSWERS = frozenset({200, 202})
 REFUSALS = frozenset({404, 503})
 KEPT = ("content-type", "retry-after")
-# Of a worker that is away or has just gone. uvloop raises RuntimeError where a connection that was
-# closed by the other side is closed or written to.
-_AWAY = (httpx.TransportError, RuntimeError)
+# Of a worker that is away or has just gone. Where the other side closes a connection at the wrong
+# moment, uvloop raises RuntimeError as it is closed or written to, and anyio, which looks for the
+# name of the socket that is gone, AttributeError.
+_AWAY = (httpx.TransportError, RuntimeError, AttributeError)
 NO_PARAMETERS: Mapping[str, str] = MappingProxyType({})
 
 

@@ -15,7 +15,9 @@ from cli.servers import Connections, down, up
 from cli.servers.processes import start_bound
 from cli.settings import Settings
 
-LOCAL = Path(__file__).parents[1] / ".local"
+ROOT = Path(__file__).parents[1]
+LOCAL = ROOT / ".local"
+LONGEST_FIRST = ("bench", "faults", "simulation", "system", "cli", "api", "streams")
 
 
 def empty_data_dir(name: str) -> Path:
@@ -80,6 +82,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--long", action="store_true", help="run the tests of faults and load at their full size"
     )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Folders whose tests start processes come first: a short test waits less for a long one."""
+
+    def place(item: pytest.Item) -> int:
+        folder = item.path.relative_to(ROOT).parts[1]
+        return LONGEST_FIRST.index(folder) if folder in LONGEST_FIRST else len(LONGEST_FIRST)
+
+    items.sort(key=place)
 
 
 @pytest.fixture

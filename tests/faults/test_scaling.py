@@ -1,4 +1,4 @@
-"""From one worker to four and back, a restart of all in turn, and a crash, while records flow."""
+"""Workers come, go, are restarted one after the other and crash, while records flow."""
 
 import json
 
@@ -10,7 +10,7 @@ from wire.topics import COMPLETED, POSITIONS
 
 EVENTS = 40_000  # more than flow, however slow the machine is
 PER_SECOND, PER_SECOND_LONG = 150.0, 300.0
-WORKERS = 4
+WORKERS, WORKERS_LONG = 3, 4
 SERVED_SECONDS_MAX = 60.0
 
 
@@ -45,22 +45,23 @@ def test_workers_that_come_go_and_crash_leave_the_books_as_they_are(
     messages = generate(seed=81, events=EVENTS, portfolios=60, mess=Mess(late=0.05))
     flow = Flow(system.kafka, messages, PER_SECOND_LONG if is_long else PER_SECOND)
     system.store.start()
-    workers = [system.worker() for _ in range(WORKERS)]
+    count = WORKERS_LONG if is_long else WORKERS
+    workers = [system.worker() for _ in range(count)]
     flow.start()
-    for count, worker in enumerate(workers, 1):
+    for running, worker in enumerate(workers, 1):
+        worker.start()
+        await_serving(system, running)
+    for worker in workers:
+        leave(system, worker, count - 1)
         worker.start()
         await_serving(system, count)
-    for worker in workers:
-        leave(system, worker, WORKERS - 1)
-        worker.start()
-        await_serving(system, WORKERS)
     workers[0].kill()
-    await_serving(system, WORKERS - 1)
-    for left, worker in enumerate(workers[1 : WORKERS - 1]):
-        leave(system, worker, WORKERS - 2 - left)
+    await_serving(system, count - 1)
+    for left, worker in enumerate(workers[1:-1]):
+        leave(system, worker, count - 2 - left)
     for worker in workers[:-1]:
         worker.start()
-    await_serving(system, WORKERS)
+    await_serving(system, count)
     assert flow.is_alive(), "nothing flowed at the end"
     flow.end()
     system.wait_settled()
