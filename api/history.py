@@ -35,8 +35,8 @@ from api.parameters import DatedPage, HoldingPage, Page, PortfolioId, Transactio
 from calculator import plain
 from migrations.schema import dead_letters, lot_disposals, portfolios, transactions
 from wire.fields import ID, ID_LENGTH_MAX
+from wire.inputs import instant
 from wire.objects import MESSAGE_BYTES_MAX
-from wire.results import instant
 
 CONNECTIONS_MAX = 4
 STATEMENT_SECONDS_MAX = 10

@@ -154,7 +154,9 @@ def _decrease(
         )
     if not is_sale:
         return Booked(-cost, -cost, None, -cost_local, -cost_local, None, tuple(taken), left)
-    gain, gain_local = proceeds - cost, proceeds_local - cost_local
+    gain = gain_local = proceeds - cost
+    if proceeds_local is not proceeds or cost_local != cost:
+        gain_local = proceeds_local - cost_local
     if rejection := _too_large(
         gain, gain_local, holding.realized_gain_loss + gain,
         holding.realized_gain_loss_local + gain_local,
@@ -173,14 +175,16 @@ def _relieve(
     wanted, cost, cost_local = quantity, ZERO, ZERO
     for lot in lots:
         if lot.quantity > wanted:
-            part = rounded(lot.cost * wanted / lot.quantity)
-            part_local = rounded(lot.cost_local * wanted / lot.quantity)
+            # The remainder of a division stays in the lot.
+            part = part_local = rounded(lot.cost * wanted / lot.quantity)
+            rest = rest_local = lot.cost - part
+            if lot.cost_local != lot.cost:  # in most lots both are the same
+                part_local = rounded(lot.cost_local * wanted / lot.quantity)
+                rest_local = lot.cost_local - part_local
             taken.append(Disposal(lot.lot_id, lot.acquired_at, wanted, part, part_local))
-            # The remainder of the division stays in the lot.
             left = Lot(
-                lot.lot_id, lot.acquired_at, lot.quantity - wanted,
-                lot.cost_local - part_local, lot.cost - part, lot.unit_cost,
-            )  # fmt: skip
+                lot.lot_id, lot.acquired_at, lot.quantity - wanted, rest_local, rest, lot.unit_cost
+            )
             return taken, left, cost + part, cost_local + part_local
         taken.append(Disposal(lot.lot_id, lot.acquired_at, lot.quantity, lot.cost, lot.cost_local))
         if len(taken) > LOTS_RELIEVED_MAX:
@@ -202,8 +206,9 @@ def _with_proceeds(
     left, left_local = proceeds, proceeds_local
     disposals = []
     for lot_id, acquired_at, units_taken, cost, cost_local, _, _ in taken[:-1]:
-        share = rounded(proceeds * units_taken / quantity)
-        share_local = rounded(proceeds_local * units_taken / quantity)
+        share = share_local = rounded(proceeds * units_taken / quantity)
+        if proceeds_local is not proceeds:
+            share_local = rounded(proceeds_local * units_taken / quantity)
         left -= share
         left_local -= share_local
         disposals.append(

@@ -34,6 +34,8 @@ def plain(amount: Decimal) -> str:
     text = str(amount)
     if "E" in text:
         text = format(amount, "f")
-    if "." in text and text[-1] in "0.":
-        text = text.rstrip("0").rstrip(".")
-    return "0" if text == "-0" else text
+    if text[-1] == "0":
+        if "." in text:
+            text = text.rstrip("0").rstrip(".")
+        return "0" if text == "-0" else text
+    return text

@@ -1,6 +1,6 @@
 """What happened: one transaction of a portfolio, as it was reported."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import IntEnum, StrEnum
@@ -71,6 +71,8 @@ class Transaction:
     settlement_date: datetime | None = None
     currency: str | None = None  # the instrument's own; passed through
     version: int = 1
+    # A reader keeps here how a result repeats the fields, made of the texts it has at hand.
+    encoded: object = field(default=None, init=False, compare=False, repr=False)
 
     @property
     def order(self) -> Order:

@@ -17,7 +17,7 @@ from cli.printing import console, json_option, messages, print_json, table
 from cli.servers import ServerError, database_url
 from cli.settings import Settings
 from wire.fields import Broken, free_text, id_text
-from wire.results import instant
+from wire.inputs import instant
 
 CONNECT_SECONDS_MAX = 10
 DAYS_MAX = 36_500

@@ -26,49 +26,8 @@ from calculator import (
     Transaction,
     plain,
 )
+from wire.inputs import inputs_of, instant, instant_or_null, number_or_null, text_or_null
 from wire.transactions import TYPES
-
-
-def instant(moment: datetime) -> str:
-    """RFC 3339 in UTC, ending in Z, without trailing zeros of a fraction."""
-    text = moment.isoformat()[:-6]
-    return (text.rstrip("0") if moment.microsecond else text) + "Z"
-
-
-def _text(value: str | None) -> str:
-    return "null" if value is None else f'"{value}"'
-
-
-def _number(value: Decimal | None) -> str:
-    return "null" if value is None else f'"{plain(value)}"'
-
-
-def _instant(value: datetime | None) -> str:
-    return "null" if value is None else f'"{instant(value)}"'
-
-
-def _inputs(content: Transaction | Cancellation) -> str:
-    if isinstance(content, Cancellation):
-        return (
-            f'{{"transaction_id":"{content.transaction_id}",'
-            f'"portfolio_id":"{content.portfolio_id}","security_id":null,"instrument_id":null,'
-            '"transaction_type":"CANCEL","transaction_date":null,"settlement_date":null,'
-            '"quantity":null,"price":null,"gross_transaction_amount":null,"trade_fee":null,'
-            f'"trade_currency":null,"currency":null,"fx_rate":null,"version":{content.version}'
-        )
-    return (
-        f'{{"transaction_id":"{content.transaction_id}","portfolio_id":"{content.portfolio_id}",'
-        f'"security_id":"{content.security_id}","instrument_id":{_text(content.instrument_id)},'
-        f'"transaction_type":"{content.transaction_type.value}",'
-        f'"transaction_date":"{instant(content.transaction_date)}",'
-        f'"settlement_date":{_instant(content.settlement_date)},'
-        f'"quantity":{_number(content.quantity)},"price":{_number(content.price)},'
-        f'"gross_transaction_amount":{_number(content.gross_transaction_amount)},'
-        f'"trade_fee":"{plain(content.trade_fee)}","trade_currency":"{content.trade_currency}",'
-        f'"currency":{_text(content.currency)},"fx_rate":{_number(content.fx_rate)},'
-        f'"version":{content.version}'
-    )
-
 
 _NO_COSTS = (
     '"gross_cost":null,"net_cost":null,"realized_gain_loss":null,"gross_cost_local":null,'
@@ -76,25 +35,40 @@ _NO_COSTS = (
 )
 
 
+# In most transactions base and trade currency are the same, and so are the amounts in both.
+
+
 def _costs(booked: Booked) -> str:
+    gross, net, gain = booked.gross_cost, booked.net_cost, booked.realized_gain_loss
+    gross_text = plain(gross)
+    net_text = gross_text if net is gross else plain(net)
+    gain_text = number_or_null(gain)
+    gross_local, net_local = booked.gross_cost_local, booked.net_cost_local
+    gain_local = booked.realized_gain_loss_local
     return (
-        f'"gross_cost":"{plain(booked.gross_cost)}","net_cost":"{plain(booked.net_cost)}",'
-        f'"realized_gain_loss":{_number(booked.realized_gain_loss)},'
-        f'"gross_cost_local":"{plain(booked.gross_cost_local)}",'
-        f'"net_cost_local":"{plain(booked.net_cost_local)}",'
-        f'"realized_gain_loss_local":{_number(booked.realized_gain_loss_local)},'
+        f'"gross_cost":"{gross_text}","net_cost":"{net_text}","realized_gain_loss":{gain_text},'
+        f'"gross_cost_local":"{gross_text if gross_local == gross else plain(gross_local)}",'
+        f'"net_cost_local":"{net_text if net_local == net else plain(net_local)}",'
+        f'"realized_gain_loss_local":'
+        f"{gain_text if gain_local == gain else number_or_null(gain_local)},"
         f'"disposals":[{",".join(map(_disposal, booked.disposals))}]'
     )
 
 
 def _disposal(disposal: Disposal) -> str:
+    lot_id, acquired_at, quantity, cost, cost_local, proceeds, proceeds_local = disposal
+    gain = disposal.realized_gain_loss
+    cost_text = cost_local_text = plain(cost)
+    proceeds_text = proceeds_local_text = number_or_null(proceeds)
+    gain_text = gain_local_text = number_or_null(gain)
+    if cost_local != cost or proceeds_local != proceeds:
+        cost_local_text, proceeds_local_text = plain(cost_local), number_or_null(proceeds_local)
+        gain_local_text = number_or_null(disposal.realized_gain_loss_local)
     return (
-        f'{{"lot_id":"{disposal.lot_id}","acquired_at":"{instant(disposal.acquired_at)}",'
-        f'"quantity":"{plain(disposal.quantity)}","cost":"{plain(disposal.cost)}",'
-        f'"cost_local":"{plain(disposal.cost_local)}","proceeds":{_number(disposal.proceeds)},'
-        f'"proceeds_local":{_number(disposal.proceeds_local)},'
-        f'"realized_gain_loss":{_number(disposal.realized_gain_loss)},'
-        f'"realized_gain_loss_local":{_number(disposal.realized_gain_loss_local)}}}'
+        f'{{"lot_id":"{lot_id}","acquired_at":"{instant(acquired_at)}",'
+        f'"quantity":"{plain(quantity)}","cost":"{cost_text}","cost_local":"{cost_local_text}",'
+        f'"proceeds":{proceeds_text},"proceeds_local":{proceeds_local_text},'
+        f'"realized_gain_loss":{gain_text},"realized_gain_loss_local":{gain_local_text}}}'
     )
 
 
@@ -110,9 +84,9 @@ def encode_result(entry: Entry) -> bytes:
         reason, detail = outcome.reason.value, outcome.detail
     assert entry.source is not None, "what is published names its record"
     return (
-        f'{_inputs(entry.content)},"status":{_text(status and status.value)},'
-        f'"reason":{_text(reason)},"detail":{_text(detail)},'
-        f'"base_currency":{_text(entry.base_currency)},{costs},'
+        f'{inputs_of(entry.content)},"status":{text_or_null(status and status.value)},'
+        f'"reason":{text_or_null(reason)},"detail":{text_or_null(detail)},'
+        f'"base_currency":{text_or_null(entry.base_currency)},{costs},'
         f'"source_topic":"{entry.source.topic}","source_partition":{entry.source.partition},'
         f'"source_offset":{entry.source.offset},"as_of":{entry.as_of}}}'
     ).encode()
@@ -245,10 +219,10 @@ def encode_position(holding: Holding, as_of: int) -> bytes:
         f'"realized_gain_loss":"{plain(holding.realized_gain_loss)}",'
         f'"realized_gain_loss_local":"{plain(holding.realized_gain_loss_local)}",'
         f'"open_lots":{len(holding.lots)},'
-        f'"first_transaction_date":{_instant(holding.first_transaction_date)},'
-        f'"last_transaction_date":{_instant(holding.last_transaction_date)},'
-        f'"trade_currency":{_text(holding.trade_currency)},'
-        f'"base_currency":{_text(holding.base_currency or holding.trade_currency)},'
+        f'"first_transaction_date":{instant_or_null(holding.first_transaction_date)},'
+        f'"last_transaction_date":{instant_or_null(holding.last_transaction_date)},'
+        f'"trade_currency":{text_or_null(holding.trade_currency)},'
+        f'"base_currency":{text_or_null(holding.base_currency or holding.trade_currency)},'
         f'"cost_basis_method":"{holding.method.value}","as_of":{as_of}}}'
     ).encode()
 

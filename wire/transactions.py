@@ -38,6 +38,7 @@ from wire.fields import (
     shown,
     version_number,
 )
+from wire.inputs import inputs_of_texts
 from wire.objects import MESSAGE_BYTES_MAX, Form, members_of
 
 CANCEL: Literal["CANCEL"] = "CANCEL"
@@ -281,13 +282,21 @@ def _transaction(
             return None
         if any(_amount_breaks(kind, quantity, price, gross_amount)):
             return None
-    return Transaction(
+    moment = _moment(traded)
+    settled_at = _moment(settled) if settled else None
+    transaction = Transaction(
         transaction_id=transaction_id, portfolio_id=portfolio_id, security_id=security_id,
-        transaction_type=kind, transaction_date=_moment(traded), trade_currency=trade_currency,
+        transaction_type=kind, transaction_date=moment, trade_currency=trade_currency,
         quantity=quantity, price=price, gross_transaction_amount=gross_amount,
         trade_fee=Decimal(fee) if fee else ZERO, fx_rate=fx_rate, instrument_id=instrument_id,
-        settlement_date=_moment(settled) if settled else None, currency=currency, version=version,
+        settlement_date=settled_at, currency=currency, version=version,
     )  # fmt: skip
+    encoded = inputs_of_texts(
+        transaction_id, portfolio_id, security_id, type_name, traded, trade_currency, units,
+        unit_price, gross, fee, fx, instrument_id, settled, currency, version, moment, settled_at,
+    )  # fmt: skip
+    object.__setattr__(transaction, "encoded", encoded)
+    return transaction
 
 
 def _moment(text: str) -> datetime:

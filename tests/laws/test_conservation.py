@@ -1,5 +1,6 @@
 """What came in and did not go out is there, to the last digit; and all of it can be taken back."""
 
+from dataclasses import replace
 from decimal import Decimal, localcontext
 from random import Random
 
@@ -144,8 +145,7 @@ def test_a_transaction_withdrawn_and_revived_leaves_the_books_as_they_were(
     assert isinstance(content, Transaction)
     before = everything(ledger)
     withdraw(ledger, content.transaction_id, steps)
-    values = {name: getattr(content, name) for name in Transaction.__slots__}
-    ledger.take(Transaction(**values | {"version": content.version + 2}))
+    ledger.take(replace(content, version=content.version + 2))
     ledger.settle()
     after = everything(ledger)
     key = "P", content.transaction_id

@@ -20,6 +20,7 @@ from tests.wire.events import (
     with_token,
 )
 from wire.fields import Malformed, printable
+from wire.inputs import inputs_of
 from wire.objects import ERRORS_MAX
 from wire.portfolios import decode_portfolio
 from wire.transactions import TYPES, decode_transaction, read_at_once, read_by_rule
@@ -30,6 +31,11 @@ def check_readings(value: bytes) -> None:
     by_rule = read_by_rule(value)
     at_once = read_at_once(value)
     assert at_once is None or repr(at_once) == repr(by_rule)
+    if at_once is not None:
+        assert isinstance(by_rule, Transaction)
+        assert at_once.encoded is not None
+        assert by_rule.encoded is None
+        assert inputs_of(at_once) == inputs_of(by_rule)
     assert repr(decode_transaction(value)) == repr(by_rule)
 
 
