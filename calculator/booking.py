@@ -201,8 +201,6 @@ def _with_proceeds(
     taken: list[Disposal], quantity: Decimal, proceeds: Decimal, proceeds_local: Decimal
 ) -> tuple[Disposal, ...]:
     """Spread the proceeds over the disposals by quantity; the last takes the remainder."""
-    if len(taken) == 1:
-        return (taken[0]._replace(proceeds=proceeds, proceeds_local=proceeds_local),)
     left, left_local = proceeds, proceeds_local
     disposals = []
     for lot_id, acquired_at, units_taken, cost, cost_local, _, _ in taken[:-1]:
@@ -214,5 +212,5 @@ def _with_proceeds(
         disposals.append(
             Disposal(lot_id, acquired_at, units_taken, cost, cost_local, share, share_local)
         )
-    disposals.append(taken[-1]._replace(proceeds=left, proceeds_local=left_local))
+    disposals.append(Disposal(*taken[-1][:5], left, left_local))
     return tuple(disposals)

@@ -1,4 +1,5 @@
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from decimal import Decimal, FloatOperation, localcontext
 
 import pytest
@@ -291,10 +292,10 @@ FLOATS = [
 @pytest.mark.parametrize(("transaction_type", "field"), FLOATS)
 def test_a_float_never_becomes_a_cost(transaction_type: str, field: str) -> None:
     transaction = trade("t", transaction_type, 1, 1, 5, fee=1, fx_rate="0.9")
-    values = {name: getattr(transaction, name) for name in Transaction.__slots__}
+    spoiled = replace(transaction, **{field: 0.1})  # type: ignore[arg-type]
     holding = a_holding(a_lot("B", 0, "10", "100"), base="CHF")
     with pytest.raises((FloatOperation, TypeError)):
-        book(holding, holding.lots, Transaction(**values | {field: 0.1}))
+        book(holding, holding.lots, spoiled)
 
 
 def test_lots_that_do_not_add_up_to_the_holding_are_our_bug_and_stop_everything() -> None:
