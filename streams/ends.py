@@ -1,7 +1,7 @@
 """Where topics end, for readers of committed records and for all that was written."""
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TypeVar
 
 from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicPartition
@@ -25,6 +25,9 @@ _OUTDATED = {
 _OWNED = (CHANGELOG, COMPLETED, POSITIONS, PORTFOLIOS_CURRENT)
 _ASK_SECONDS_MAX = 2.0
 _LEADERS_SECONDS_MAX = 10.0
+_PAUSE_SECONDS = 0.2
+# A transaction that times out is aborted 10 s after it began, and the broker looks every 10 s.
+UNDECIDED_SECONDS = 30.0
 
 Place = TypeVar("Place", bound=tuple[str, int])  # topic, partition
 
@@ -64,28 +67,34 @@ class CommittedEnds:
 
 def demand_decided(broker: Broker, partitions: Collection[int]) -> None:
     """Raise Undecided where a writer before left records that nothing will decide any more. The
-    producers of the partitions have been started, and nobody writes."""
+    producers of the partitions have been started: what is open now is another owner's, if we
+    have lost the partitions meanwhile, and ends by itself."""
     places = [(topic.name, partition) for topic in _OWNED for partition in partitions]
+    written = _patient_ends(broker, places, IsolationLevel.READ_UNCOMMITTED)
+    until = time.monotonic() + UNDECIDED_SECONDS
+    while undecided := _open_below(broker, written):
+        if time.monotonic() > until:
+            raise Undecided(undecided)
+        time.sleep(_PAUSE_SECONDS)
+
+
+def _open_below(broker: Broker, written: Mapping[Place, int]) -> list[Place]:
+    committed = _patient_ends(broker, written.keys(), IsolationLevel.READ_COMMITTED)
+    return [place for place, end in written.items() if committed[place] < end]
+
+
+def _patient_ends(
+    broker: Broker, places: Collection[Place], level: IsolationLevel
+) -> dict[Place, int]:
+    """Of a broker that may just have started: it leads one partition after the other."""
     until = time.monotonic() + _LEADERS_SECONDS_MAX
-    undecided: list[tuple[str, int]] = []
     while True:
         try:
-            undecided = _undecided(Admin(broker), places)
-        except KafkaException as error:
-            # A broker that has just started leads one partition after the other.
-            if error.args[0].code() not in _OUTDATED or time.monotonic() > until:
+            return _ends(Admin(broker), places, level)
+        except KafkaException:
+            if time.monotonic() > until:
                 raise
-            time.sleep(0.1)
-        else:
-            break
-    if undecided:
-        raise Undecided(undecided)
-
-
-def _undecided(kafka: AdminClient, places: Collection[Place]) -> list[Place]:
-    committed = _ends(kafka, places)
-    written = _ends(kafka, places, IsolationLevel.READ_UNCOMMITTED)
-    return [place for place in places if committed[place] < written[place]]
+            time.sleep(_PAUSE_SECONDS)
 
 
 def _ends(

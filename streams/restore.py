@@ -84,9 +84,9 @@ class Restorer:
         """Open and update these partitions. Blocks; reads only what the state does not hold."""
         tables = {p: self._open(p) for p in partitions}
         lives = {p: _life(table) for p, table in tables.items()}
-        self._read_books(tables)
+        unknown = self._read_books(tables)
         for p, table in tables.items():
-            if lives[p] not in (None, _life(table)):
+            if p in unknown or lives[p] not in (None, _life(table)):
                 log.warning("state_of_another_life", partition=p)
                 table.close()
                 tables[p] = self._tables.open(p, anew=True)
@@ -96,10 +96,17 @@ class Restorer:
         self._consumer.close()
         return tables
 
-    def _read_books(self, tables: Mapping[int, Table]) -> None:
-        starts = {p: table.offset(state.CHANGELOG_READ) for p, table in tables.items()}
-        for p, records in self._read(CHANGELOG, starts):
+    def _read_books(self, tables: Mapping[int, Table]) -> set[int]:
+        """Return the partitions whose state ends with a record that no reader of the log meets:
+        its transaction was aborted after all, or it was compacted away, which looks the same."""
+        marks = {p: table.offset(state.CHANGELOG_READ) for p, table in tables.items()}
+        unknown = {p for p, mark in marks.items() if mark is not None}
+        behind = {p: None if mark is None else mark - 1 for p, mark in marks.items()}
+        for p, records in self._read(CHANGELOG, behind):
+            if records[0][2] == marks[p]:
+                unknown.discard(p)
             _apply_changelog(tables[p], records)
+        return unknown
 
     def _read_journal(self, tables: Mapping[int, Table]) -> None:
         starts = {p: table.offset(state.RESULTS_READ) for p, table in tables.items()}

@@ -11,7 +11,7 @@ from cli.servers import Connections
 from streams import lane as lane_module
 from streams import restore, state
 from streams.lane import Lane
-from streams.log import TransactionLog
+from streams.log import Delivered, TransactionLog
 from streams.restore import Restorer
 from streams.tables import Table, Tables
 from tests.oracle.events import generate
@@ -33,6 +33,7 @@ class History:
     folder: Path
     disks: dict[str, Path] = field(default_factory=dict)
     states: dict[str, dict[bytes, bytes]] = field(default_factory=dict)
+    aborted: list[int] = field(default_factory=list)  # offsets in the changelog
 
     def keep(self, name: str, table: Table) -> None:
         self.disks[name] = self.folder / name
@@ -52,14 +53,18 @@ class History:
         return folder
 
 
-def spoil(log: TransactionLog) -> None:
-    """What a transaction wrote that was aborted: nobody may ever believe it."""
+def spoil(log: TransactionLog) -> int:
+    """What a transaction wrote that was aborted: nobody may ever believe it. Return the offset of
+    its last record in the changelog."""
     producer: Any = log._producer
     producer.begin_transaction()
     for topic in (CHANGELOG, COMPLETED):
         producer.produce(topic.name, b"spoilt", b"hSPOILT\0S", P)
-    producer.produce(CHANGELOG.name, b"spoilt", state.PROGRESS, P)
+    last = Delivered()
+    producer.produce(CHANGELOG.name, b"spoilt", state.PROGRESS, P, on_delivery=last)
     producer.flush(10)
+    assert last.offset is not None
+    return last.offset
 
 
 def live(history: History, logs: Logs) -> None:
@@ -72,7 +77,7 @@ def live(history: History, logs: Logs) -> None:
         lane.handle(batches)
         number += 1
         if number % 10 == 0:
-            spoil(log)
+            history.aborted.append(spoil(log))
             log._producer.abort_transaction()
         if number == 5:
             history.keep("early", table)
@@ -148,6 +153,18 @@ def test_a_state_ahead_of_the_log_is_wiped_and_made_anew(
 ) -> None:
     table = Tables(history.disk("middle", tmp_path)).open(P)
     table.write([(mark, b"1000000"), (b"hSTRANGE\0S", b"of another log")])
+    table.close()
+    assert history.restored(tmp_path) == history.states["end"]
+
+
+@pytest.mark.parametrize("number", [0, -1])
+def test_a_state_whose_last_batch_was_aborted_after_all_is_made_anew(
+    history: History, tmp_path: Path, number: int
+) -> None:
+    """As by a broker that calls a transaction committed and aborts it with the next one."""
+    table = Tables(history.disk("early", tmp_path)).open(P)
+    mark = history.aborted[number]
+    table.write([(state.CHANGELOG_READ, b"%d" % mark), (b"hSTRANGE\0S", b"of an aborted batch")])
     table.close()
     assert history.restored(tmp_path) == history.states["end"]
 

@@ -96,12 +96,15 @@ def test_another_default_method_is_refused_where_no_record_ever_came(system: Sys
 
 
 def test_a_worker_does_not_write_behind_a_transaction_whose_end_is_lost(system: System) -> None:
-    lost = Producer({**system.kafka.options, "transactional.id": "lost"})
+    # Open for longer than the test.
+    options = {"transactional.id": "lost", "transaction.timeout.ms": 600_000}
+    lost = Producer({**system.kafka.options, **options})
     lost.init_transactions()
     lost.begin_transaction()
     lost.produce(CHANGELOG.name, b"", b"key", 3)
     lost.flush()
     worker = system.worker()
+    worker.program = (sys.executable, "-m", "tests.system.impatient")
     worker.start()
     assert worker.process is not None
     assert worker.process.wait(60) == EXIT_UNDECIDED

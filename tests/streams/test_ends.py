@@ -1,0 +1,57 @@
+import threading
+import uuid
+from collections.abc import Iterator
+
+import pytest
+from confluent_kafka import Producer
+
+from cli.servers import Connections
+from streams import ends
+from streams.ends import Undecided, demand_decided
+from streams.topics import create_topics
+from tests.streams.lanes import PARTITIONS
+from wire.broker import Broker
+from wire.topics import CHANGELOG
+
+P = 5
+
+
+@pytest.fixture(scope="module")
+def kafka(servers: Connections) -> Broker:
+    create_topics(servers.kafka, PARTITIONS)
+    return servers.kafka
+
+
+@pytest.fixture
+def opened(kafka: Broker) -> Iterator[Producer]:
+    """Another writer, in the middle of a transaction."""
+    producer = Producer({**kafka.options, "transactional.id": uuid.uuid4().hex})
+    producer.init_transactions()
+    producer.begin_transaction()
+    producer.produce(CHANGELOG.name, b"", b"key", P)
+    producer.flush()
+    yield producer
+    producer.abort_transaction()
+
+
+def test_a_transaction_whose_end_never_comes_is_named(
+    kafka: Broker, opened: Producer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ends, "UNDECIDED_SECONDS", 0.5)
+    with pytest.raises(Undecided, match=rf"{CHANGELOG.name} {P}, as"):
+        demand_decided(kafka, [P - 1, P])
+    demand_decided(kafka, [P - 1])
+
+
+def test_one_that_is_only_under_way_is_waited_for(kafka: Broker, opened: Producer) -> None:
+    def commit() -> None:
+        opened.commit_transaction()
+        # The next one was not open when it was looked.
+        opened.begin_transaction()
+        opened.produce(CHANGELOG.name, b"", b"key", P)
+        opened.flush()
+
+    committing = threading.Timer(1.0, commit)
+    committing.start()
+    demand_decided(kafka, [P])
+    committing.join()
