@@ -153,7 +153,7 @@ class Entrance:
         }
         return _json(HTTPStatus.ACCEPTED, accepted)
 
-    async def list(
+    async def events(
         self, door: Door[Event], access: Access, body: bytes, waiting: Waiting
     ) -> Response:
         deadline = _deadline(waiting)
@@ -217,7 +217,7 @@ def routes(entrance: Entrance) -> APIRouter:
     ) -> Response:
         _demand_results(access, waiting)
         body = await read_body(request, LIST_BYTES_MAX)
-        return await entrance.list(TRANSACTIONS, access, body, waiting)
+        return await entrance.events(TRANSACTIONS, access, body, waiting)
 
     @router.post(
         "/ingest/portfolios",
@@ -233,6 +233,6 @@ def routes(entrance: Entrance) -> APIRouter:
     ) -> Response:
         _demand_results(access, waiting)
         body = await read_body(request, LIST_BYTES_MAX)
-        return await entrance.list(PORTFOLIO_RECORDS, access, body, waiting)
+        return await entrance.events(PORTFOLIO_RECORDS, access, body, waiting)
 
     return router

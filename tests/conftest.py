@@ -17,6 +17,7 @@ from cli.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 LOCAL = ROOT / ".local"
+LONG_SECONDS_MAX = 3600
 LONGEST_FIRST = ("bench", "faults", "simulation", "system", "cli", "api", "streams")
 
 
@@ -84,8 +85,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Folders whose tests start processes come first: a short test waits less for a long one."""
+    if config.getoption("--long"):
+        for item in items:
+            item.add_marker(pytest.mark.timeout(LONG_SECONDS_MAX))
 
     def place(item: pytest.Item) -> int:
         folder = item.path.relative_to(ROOT).parts[1]

@@ -123,14 +123,21 @@ def test_an_owner_that_went_away_is_replaced_by_the_next(two: Two) -> None:
     assert two.api.get(POSITIONS).json() == "second"
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("unable to perform operation on <TCPTransport closed=True>"),
+        AttributeError("'NoneType' object has no attribute 'getpeername'"),
+    ],
+)
 def test_a_connection_that_was_closed_under_the_question_is_no_error_of_ours(
-    two: Two, monkeypatch: pytest.MonkeyPatch
+    two: Two, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     ask, closed = httpx.AsyncClient.request, iter([True])
 
     async def request(client: Any, method: str, url: str, **rest: Any) -> Any:  # noqa: ANN401
         if POSITIONS in url and next(closed, False):
-            raise RuntimeError("unable to perform operation on <TCPTransport closed=True>")
+            raise error
         return await ask(client, method, url, **rest)
 
     monkeypatch.setattr(httpx.AsyncClient, "request", request)

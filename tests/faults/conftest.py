@@ -16,7 +16,7 @@ from tests.faults.cast import (
     Cast,
     running,
 )
-from tests.faults.disks import SmallDisk
+from tests.faults.disks import SmallDisk, may_mount
 from tests.system.conftest import system
 from tests.system.system import free_port
 
@@ -54,6 +54,8 @@ def second_api(cast: Cast) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def cramped() -> Iterator[tuple[Cast, dict[str, SmallDisk]]]:
     """The same, where a worker, the broker and PostgreSQL have a small disk each."""
+    if not may_mount():
+        pytest.skip("mounting is not allowed here, as in most containers")
     data_dir = empty_data_dir(f"cramped-{free_port()}")
     disks = {
         place: SmallDisk(data_dir / place, megabytes)

@@ -2,9 +2,19 @@
 
 import os
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+
+def may_mount() -> bool:
+    """Whether small disks can be had: root may mount, but not in every container."""
+    with tempfile.TemporaryDirectory() as folder:
+        disk = SmallDisk.mount(Path(folder), 1)
+        if disk.returncode == 0:
+            subprocess.run(["umount", folder], check=True)
+    return disk.returncode == 0
 
 
 class SmallDisk:
@@ -13,8 +23,13 @@ class SmallDisk:
     def __init__(self, folder: Path, megabytes: int) -> None:
         self.folder = folder
         folder.mkdir(parents=True)
+        self.mount(folder, megabytes).check_returncode()
+
+    @staticmethod
+    def mount(folder: Path, megabytes: int) -> subprocess.CompletedProcess[bytes]:
         size = f"size={megabytes}m,mode=755"
-        subprocess.run(["mount", "-t", "tmpfs", "-o", size, "tmpfs", folder], check=True)
+        command = ["mount", "-t", "tmpfs", "-o", size, "tmpfs", folder]
+        return subprocess.run(command, capture_output=True)
 
     def unmount(self) -> None:
         subprocess.run(["umount", self.folder], check=True)

@@ -54,4 +54,5 @@ def test_one_that_is_only_under_way_is_waited_for(kafka: Broker, opened: Produce
     committing = threading.Timer(1.0, commit)
     committing.start()
     demand_decided(kafka, [P])
+    assert committing.finished.is_set()
     committing.join()
