@@ -28,7 +28,7 @@ class SmallDisk:
     @staticmethod
     def mount(folder: Path, megabytes: int) -> subprocess.CompletedProcess[bytes]:
         size = f"size={megabytes}m,mode=755"
-        command = ["mount", "-t", "tmpfs", "-o", size, "tmpfs", folder]
+        command = ["mount", "-t", "tmpfs", "-o", size, "tmpfs", str(folder)]
         return subprocess.run(command, capture_output=True)
 
     def unmount(self) -> None:
