@@ -102,7 +102,9 @@ def test_every_answer_is_one_that_the_document_promises(whole: Whole, is_long: b
             case.validate_response(response, checks=CHECKS)
 
         check()
-    assert {label for label, _ in answered} == {operation.label for operation in operations}
+    # 503 is an answer too, but not the only one of any.
+    served = {label for label, status in answered if status != 503}
+    assert served == {operation.label for operation in operations}
     assert {status for _, status in answered} >= {200, 202, 404, 422}
     assert answered.total() >= (CASES_LONG if is_long else CASES_SHORT) * 0.9
     session.close()
