@@ -33,11 +33,7 @@ from cli.settings import Settings
 @click.pass_obj
 def worker(settings: Settings, http_host: str, http_port: int, datadir: Path | None) -> None:
     """Keep the books of its share of the partitions, and answer about them."""
-    if settings.cluster_secret is None and not is_loopback(http_host):
-        raise click.UsageError(
-            f"CLUSTER_SECRET must be set: at {http_host} a worker without it would show the books "
-            "to everybody who reaches it. The same one for workers, API and commands."
-        )
+    _demand_secret(settings, http_host)
     from streams import logs
     from streams import worker as process
     from streams.settings import WorkerSettings
@@ -66,6 +62,8 @@ def worker(settings: Settings, http_host: str, http_port: int, datadir: Path | N
 @click.pass_obj
 def store(settings: Settings, http_host: str, http_port: int | None) -> None:
     """Write what the workers publish to PostgreSQL."""
+    if http_port is not None:
+        _demand_secret(settings, http_host)
     from streams import logs
     from streams import store as process
     from streams.settings import StoreSettings
@@ -80,8 +78,18 @@ def store(settings: Settings, http_host: str, http_port: int | None) -> None:
             http_port=http_port,
             data_dir=parts.store_dir(settings),
             partitions=settings.partitions,
+            cluster_secret=settings.cluster_secret,
         )
     )
+
+
+def _demand_secret(settings: Settings, http_host: str) -> None:
+    """Others than this machine are answered only where there is a secret to ask them for."""
+    if settings.cluster_secret is None and not is_loopback(http_host):
+        raise click.UsageError(
+            f"CLUSTER_SECRET must be set: at {http_host} everybody who reaches this process would "
+            "be answered without it. The same one for workers, store, API and commands."
+        )
 
 
 @click.command()

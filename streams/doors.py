@@ -35,6 +35,12 @@ def open_door(api: FastAPI, host: str, port: int) -> None:
     ).start()
 
 
+def guard(api: FastAPI, cluster_secret: str | None) -> None:
+    """Answer only who sends the secret; where there is none, everybody."""
+    if cluster_secret is not None:
+        api.add_middleware(Guarded, secret=cluster_secret)
+
+
 class Guarded:
     """ASGI middleware: lets in who sends the secret of the cluster."""
 

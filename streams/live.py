@@ -22,7 +22,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from streams import answers, metrics
 from streams.answers import Refusal
 from streams.app import WorkerApp
-from streams.doors import Guarded, open_door
+from streams.doors import guard, open_door
 from streams.lag import InputLag
 from streams.lane import Lane
 from streams.tables import is_corruption
@@ -64,8 +64,7 @@ def create_api(app: WorkerApp) -> FastAPI:
     _add_applied(api, app)
     _add_many(api, app)
     _add_self(api, app)
-    if app.settings.cluster_secret is not None:
-        api.add_middleware(Guarded, secret=app.settings.cluster_secret)
+    guard(api, app.settings.cluster_secret)
 
     @api.exception_handler(Refusal)
     async def refused(request: Request, refusal: Refusal) -> Response:

@@ -36,4 +36,5 @@ class StoreSettings:
     partitions: int
     http_host: str
     http_port: int | None  # None: no HTTP
+    cluster_secret: str | None = field(repr=False)  # None: everybody who reaches it is answered
     session_seconds: float = 10.0

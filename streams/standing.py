@@ -9,6 +9,7 @@ from faust.types.tuples import TP
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from streams import metrics
+from streams.doors import guard
 from streams.ends import CommittedEnds
 from wire.broker import Broker
 
@@ -16,10 +17,14 @@ OK = "ok"
 
 
 def create_api(
-    broker: Broker, standing: Callable[[], str], progress: Callable[[], Mapping[TP, int]]
+    broker: Broker,
+    standing: Callable[[], str],
+    progress: Callable[[], Mapping[TP, int]],
+    cluster_secret: str | None,
 ) -> FastAPI:
     """`standing` says OK or what the store waits for, `progress` how far each partition is."""
     api = FastAPI(title="Store", docs_url=None, redoc_url=None, openapi_url=None)
+    guard(api, cluster_secret)
     committed = CommittedEnds(broker)
 
     @api.get("/livez")

@@ -223,6 +223,8 @@ def run(settings: StoreSettings) -> NoReturn:
     BatchConsumer.batch_records_max = 4000
     app = create_app(settings)
     if settings.http_port is not None:
-        door = standing.create_api(settings.kafka, app.standing, app.progress)
+        door = standing.create_api(
+            settings.kafka, app.standing, app.progress, settings.cluster_secret
+        )
         open_door(door, settings.http_host, settings.http_port)
     run_process(app)

@@ -112,10 +112,9 @@ def test_every_variable_has_a_default_or_says_that_it_must_be_set_and_how() -> N
 
 
 def test_what_listens_beyond_its_container_is_guarded() -> None:
-    for name in ("worker", "api"):
+    for name in ("worker", "store", "api"):
         secret = with_defaults(SERVICES[name]["environment"]["CLUSTER_SECRET"])
         assert secret == REQUIRED["CLUSTER_SECRET"]
-    assert "CLUSTER_SECRET" not in SERVICES["store"]["environment"]  # it has no use for it
     host = SERVICES["api"]["environment"]["API_HOST"]
     assert needs_keys(host, SERVICES["api"]["environment"].get("API_KEYS", "auto"))
 
@@ -125,7 +124,7 @@ def test_prometheus_has_the_secret_of_those_who_ask_for_it() -> None:
     sent = {job["job_name"]: job.get("http_headers", {}) for job in jobs}
     [secret] = SERVICES["prometheus"]["secrets"]
     header = {SECRET_HEADER: {"files": [f"/run/secrets/{secret}"]}}
-    assert sent == {"worker": header, "api": header, "store": {}}
+    assert sent == {"worker": header, "store": header, "api": header}
     assert COMPOSE["secrets"][secret] == {"environment": "CLUSTER_SECRET"}
 
 

@@ -20,7 +20,7 @@ from cli.verify.live import LiveTables
 from cli.workers import ask_workers
 from migrations.upgrade import upgrade
 from streams.doors import Guarded
-from streams.settings import WorkerSettings
+from streams.settings import StoreSettings, WorkerSettings
 from tests.api.holders import bearing, executing, hold
 from tests.api.serving import served
 from tests.cli.portfolio import Portfolio, until
@@ -47,36 +47,67 @@ def worker(secret: str | None) -> Iterator[str]:
         yield url
 
 
-# -- workers
+# -- workers and the store
 
 
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[WorkerSettings | StoreSettings]:
+    """What processes were started with, that were not started."""
+    settings: list[WorkerSettings | StoreSettings] = []
+    for process in ("streams.worker", "streams.store"):
+        monkeypatch.setattr(f"{process}.run", settings.append)
+    monkeypatch.setattr("streams.logs.configure", lambda *_: None)
+    return settings
+
+
+@pytest.fixture
+def nowhere(tmp_path: Path) -> Portfolio:
+    """Commands whose servers are away, and that have no secret."""
+    return Portfolio(
+        {
+            "DATA_DIR": str(tmp_path),
+            "KAFKA_BOOTSTRAP": "127.0.0.1:1",
+            "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none",
+        }
+    )
+
+
+@pytest.mark.parametrize("part", ["worker", "store"])
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.1.2.3", "worker.example.org"])
-def test_a_worker_that_others_reach_does_not_start_without_a_secret(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str
+def test_a_part_that_others_reach_does_not_start_without_a_secret(
+    nowhere: Portfolio, started: list[WorkerSettings | StoreSettings], host: str, part: str
 ) -> None:
-    started: list[WorkerSettings] = []
-    monkeypatch.setattr("streams.worker.run", started.append)
-    portfolio = Portfolio({"DATA_DIR": str(tmp_path), "KAFKA_BOOTSTRAP": "127.0.0.1:1"})
-    said = portfolio("worker", "--http-host", host, code=2).stderr.replace("\n", " ")
+    refused = nowhere(part, "--http-host", host, "--http-port", "1", code=2)
+    said = refused.stderr.replace("\n", " ")
     assert "CLUSTER_SECRET must be set" in said
     assert host in said
     assert started == []
 
 
+@pytest.mark.parametrize("part", ["worker", "store"])
 @pytest.mark.parametrize(
     ("host", "secret"), [("127.0.0.1", ""), ("::1", ""), ("0.0.0.0", SECRET), ("10.1.2.3", SECRET)]
 )
-def test_a_worker_starts_with_the_secret_it_was_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str, secret: str
+def test_a_part_starts_with_the_secret_it_was_told(
+    nowhere: Portfolio,
+    started: list[WorkerSettings | StoreSettings],
+    host: str,
+    secret: str,
+    part: str,
 ) -> None:
-    started: list[WorkerSettings] = []
-    monkeypatch.setattr("streams.worker.run", started.append)
-    monkeypatch.setattr("streams.logs.configure", lambda *_: None)
-    environment = {"DATA_DIR": str(tmp_path), "KAFKA_BOOTSTRAP": "127.0.0.1:1"}
-    Portfolio(environment | {"CLUSTER_SECRET": secret})("worker", "--http-host", host)
+    told = Portfolio(nowhere.environment | {"CLUSTER_SECRET": secret})
+    told(part, "--http-host", host, "--http-port", "1")
     [settings] = started
     assert settings.cluster_secret == (secret or None)
     assert SECRET not in repr(settings)
+
+
+def test_a_store_that_listens_nowhere_needs_no_secret(
+    nowhere: Portfolio, started: list[WorkerSettings | StoreSettings]
+) -> None:
+    nowhere("store", "--http-host", "0.0.0.0")
+    [settings] = started
+    assert settings.http_port is None
 
 
 def test_status_and_verify_ask_workers_with_the_secret() -> None:
