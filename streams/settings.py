@@ -31,7 +31,7 @@ class StoreSettings:
     """One store process."""
 
     kafka: Broker
-    database_url: str
+    database_url: str = field(repr=False)
     data_dir: Path  # Faust wants one; nothing of worth is kept there
     partitions: int
     http_host: str
