@@ -1,6 +1,7 @@
 """Where what a program shows differs from the books: topics, HTTP answers and tables alike."""
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -15,7 +16,7 @@ NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 
 Key = tuple[object, ...]
 Shown = Mapping[str, object]
-Rows = Iterable[Shown]
+Rows = Collection[Shown]
 Table = Mapping[Key, Shown]
 
 
@@ -53,6 +54,8 @@ def differences(
     found: list[str] = []
     for what, key, wanted, got in tables:
         if got is not None:
+            assert not repeats(what, wanted, key)
+            found += repeats(what, got, key)
             found += row_differences(what, keyed(wanted, key), keyed(got, key), ignore)
     if results is not None:
         found += result_disposal_differences(books, keyed(results, of_transaction))
@@ -74,13 +77,26 @@ def newest(rows: Rows, columns: Sequence[str]) -> list[Shown]:
 
 
 def keyed(rows: Rows, columns: Sequence[str]) -> dict[Key, Shown]:
-    """The rows by their key, which must be unique."""
-    by_key: dict[Key, Shown] = {}
-    for row in rows:
-        key = tuple(row[column] for column in columns)
-        assert key not in by_key, f"{key} is there twice"
-        by_key[key] = row
-    return by_key
+    """The rows by their key; of those that share one, the last."""
+    return {tuple(row[column] for column in columns): row for row in rows}
+
+
+def repeats(what: str, rows: Rows, columns: Sequence[str]) -> list[str]:
+    """Keys that more than one row has."""
+    times = Counter(tuple(row[column] for column in columns) for row in rows)
+    return sorted(f"{what} {name(key)}: twice" for key, count in times.items() if count > 1)
+
+
+def said_again(results: Rows) -> list[str]:
+    """Results, in the order of their topic, whose as_of is not above what was said before."""
+    highest: dict[Key, int] = {}
+    found = []
+    for row in results:
+        key, as_of = (row["portfolio_id"], row["transaction_id"]), int(str(row["as_of"]))
+        if as_of <= highest.get(key, -1):
+            found.append(f"result {name(key)}: twice")
+        highest[key] = max(as_of, highest.get(key, -1))
+    return found
 
 
 def without(row: Row, *columns: str) -> Row:

@@ -9,7 +9,14 @@ from typing import Any
 import pytest
 
 from tests.oracle.booking import Row
-from tests.oracle.compare import agrees, detail_agrees, differences, disposal_rows, newest
+from tests.oracle.compare import (
+    agrees,
+    detail_agrees,
+    differences,
+    disposal_rows,
+    newest,
+    said_again,
+)
 from tests.oracle.decode import Record
 from tests.oracle.fold import expected
 
@@ -93,6 +100,8 @@ def change(row: Row, **columns: object) -> None:
         (lambda all: change(all["results"][0], net_cost=6), "result P / T0: net_cost"),
         (lambda all: change(all["results"][0], status="REJECTED"), "result P / T0: status"),
         (lambda all: all["results"].pop(), "result P / T3: missing"),
+        (lambda all: all["results"].append(all["results"][0]), "result P / T0: twice"),
+        (lambda all: all["lots_view"].append(all["lots_view"][0]), "lot P / S / T1: twice"),
         (lambda all: all["results"][1].pop("reason"), "result P / T1: reason is not shown"),
         (lambda all: change(all["results"][3], detail="too many"), "result P / T3: detail"),
         (lambda all: change(all["results"][0], detail="fine"), "result P / T0: detail"),
@@ -161,3 +170,13 @@ def test_a_detail_names_both_quantities_in_any_words() -> None:
 def test_the_newest_result_is_the_one_of_the_highest_as_of() -> None:
     rows: list[Row] = [{"t": "A", "as_of": 9}, {"t": "A", "as_of": 10}, {"t": "B", "as_of": "1"}]
     assert newest(rows, ["t"]) == [rows[1], rows[2]]
+
+
+def test_a_result_is_said_again_where_its_as_of_does_not_grow() -> None:
+    def result(transaction_id: str, as_of: int) -> Row:
+        return {"portfolio_id": "P", "transaction_id": transaction_id, "as_of": as_of}
+
+    once = [result("A", 1), result("B", 1), result("A", 3)]
+    assert said_again(once) == []
+    assert said_again([*once, result("A", 2)]) == ["result P / A: twice"]
+    assert said_again([*once, result("A", 3)]) == ["result P / A: twice"]

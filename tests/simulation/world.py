@@ -218,7 +218,7 @@ class World:
             self.history.books,
             results=self.newest_results(),
             transactions=self.database.transactions.values(),
-            disposals=self.database.disposals(),
+            disposals=list(self.database.disposals()),
             positions=self.published_positions(),
             portfolios=self.database.portfolios.values(),
             lots=self.live_lots(),

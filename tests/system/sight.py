@@ -12,7 +12,7 @@ import psycopg2.extras
 
 from cli.lag import behind_the_store
 from cli.servers import Connections, ServerError
-from tests.oracle.compare import differences
+from tests.oracle.compare import differences, newest, said_again
 from tests.oracle.decode import Record
 from tests.oracle.fold import Books, expected
 from tests.system import log
@@ -21,6 +21,7 @@ from wire.topics import COMPLETED, DEAD_LETTER, PORTFOLIOS, POSITIONS, RAW_TRANS
 Row = dict[str, Any]
 ANSWER_SECONDS_MAX = 30.0
 LAG_AGE_SECONDS_MAX = 0.06
+OF_TRANSACTION = ("portfolio_id", "transaction_id")
 
 
 class Sight:
@@ -102,14 +103,14 @@ class Sight:
             cursor.execute(f"SELECT * FROM {table}")
             return [dict(row) for row in cursor.fetchall()]
 
+    def results(self) -> list[Row]:
+        """All that were ever said, in the order of their topic."""
+        return [json.loads(message.value()) for message in log.read(self.kafka, COMPLETED.name)]
+
     def newest_results(self) -> list[Row]:
-        newest: dict[tuple[str, str], Row] = {}
-        for message in log.read(self.kafka, COMPLETED.name):
-            row = json.loads(message.value())
-            key = row["portfolio_id"], row["transaction_id"]
-            assert key not in newest or row["as_of"] > newest[key]["as_of"], f"{key}: twice"
-            newest[key] = row
-        return list(newest.values())
+        results = self.results()
+        assert said_again(results) == []
+        return [dict(row) for row in newest(results, OF_TRANSACTION)]
 
     def published_positions(self) -> list[Row]:
         newest = {m.key(): m.value() for m in log.read(self.kafka, POSITIONS.name)}
@@ -170,9 +171,10 @@ class Sight:
         dead = self.dead_letters()
         books = self.expected()
         assert books.results
-        return differences(
+        results = self.results()
+        return said_again(results) + differences(
             books,
-            results=self.newest_results(),
+            results=newest(results, OF_TRANSACTION),
             transactions=self.rows("transactions"),
             disposals=self.rows("lot_disposals"),
             positions=self.rows("positions"),
