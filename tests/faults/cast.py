@@ -4,7 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import psutil
@@ -60,12 +60,17 @@ class Cast(Sight):
             os.kill(pid, number)
         return pid
 
-    def kill(self, name: str) -> None:
-        """By SIGKILL, and it is gone on return."""
+    def kill(self, name: str) -> int | None:
+        """By SIGKILL, and it is gone on return; the pid that it had, None where it did not run."""
         process = self._process(name)
-        if process is not None:
+        if process is None:
+            return None
+        try:
             os.kill(process.pid, signal.SIGKILL)
-            self.wait_until(lambda: not process.is_running(), GONE_SECONDS_MAX, f"{name} is gone")
+        except ProcessLookupError:
+            return None  # it has just ended by itself
+        self.wait_until(lambda: not process.is_running(), GONE_SECONDS_MAX, f"{name} is gone")
+        return process.pid
 
     def freeze(self, name: str, seconds: float) -> None:
         """Not scheduled for so long, where it is running just then."""
@@ -115,9 +120,11 @@ def running(data_dir: Path, workers: int = 2) -> Iterator[Cast]:
         assert process.is_running(), tail(log)
         return addresses.written(portfolio.settings) is not None
 
-    until(is_ready, START_SECONDS_MAX)
-    cast = Cast(portfolio)
-    yield cast
-    cast.close()
-    process.stop([(signal.SIGTERM, STOP_SECONDS_MAX)])
-    portfolio("down")
+    try:
+        until(is_ready, START_SECONDS_MAX)
+        with closing(Cast(portfolio)) as cast:
+            yield cast
+    finally:
+        # Whatever went wrong inside, nothing may run on in a folder that is deleted next.
+        process.stop([(signal.SIGTERM, STOP_SECONDS_MAX)])
+        portfolio("down")
