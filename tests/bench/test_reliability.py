@@ -1,11 +1,16 @@
+from itertools import islice
+from random import Random
+
+import pytest
+
 from bench.rebalance import LIMITS
-from bench.soak import TARGETS, sorted_out
+from bench.soak import TARGETS, load, sorted_out, targets
 from tests.bench.test_benchmarks import printed
 
 
 def test_a_soak_kills_and_compares() -> None:
-    soaked = printed("bench.soak", "--minutes", "0.1", "--kills", "2", "--per-second", "50")
-    assert sum(soaked["kills"].values()) == 2
+    soaked = printed("bench.soak", "--minutes", "0.1", "--kills", "3", "--per-second", "50")
+    assert soaked["kills"] == {"worker": 1, "kafka": 1, "postgres": 1}
     assert soaked["slowest_recovery_seconds"].keys() == soaked["kills"].keys()
     assert soaked["events"] > 100
     assert (soaked["lost"], soaked["double"], soaked["wrong"]) == (0, 0, 0)
@@ -13,6 +18,19 @@ def test_a_soak_kills_and_compares() -> None:
 
 def test_of_twelve_kills_ten_hit_a_worker() -> None:
     assert [TARGETS.count(target) for target in ("worker", "kafka", "postgres")] == [10, 1, 1]
+
+
+@pytest.mark.parametrize("kills", [3, 4, 12, 13, 240])
+def test_however_few_the_kills_each_target_is_hit(kills: int) -> None:
+    chosen = targets(kills, Random(1))
+    assert len(chosen) == kills
+    assert set(chosen) == {"worker", "kafka", "postgres"}
+
+
+def test_the_load_goes_on_with_portfolios_of_its_own() -> None:
+    messages = list(islice(load(300), 900))
+    first = {message.key for message in messages[:300]}
+    assert messages[-1].key not in first
 
 
 def test_differences_are_told_apart() -> None:

@@ -97,10 +97,15 @@ def generate(
     securities: int = 6,
     partitions: int = 8,
     mess: Mess | None = None,
+    first: int = 0,
 ) -> list[Message]:
-    """Exactly so many messages of transactions, and those of the portfolios beside them."""
+    """Exactly so many messages of transactions, and those of the portfolios beside them.
+
+    Portfolios are named by their numbers from `first` on, so streams whose numbers do not meet
+    may follow one another into the same topics.
+    """
     maker = Maker(seed, partitions, mess or Mess())
-    books = [maker.book(number, securities) for number in range(portfolios)]
+    books = [maker.book(first + number, securities) for number in range(portfolios)]
     accounts = [message for book in books for message in maker.account_messages(book)]
     transactions: list[Message] = []
     number = 0

@@ -38,6 +38,7 @@ def send(
             "acks": "all",
             "linger.ms": 5,
             "compression.type": compression,
+            "log_level": 2,  # a broker that is killed meanwhile would fill the terminal
         }
     )
     failed: list[KafkaError] = []
