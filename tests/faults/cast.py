@@ -13,12 +13,9 @@ from cli import addresses
 from cli.servers import embedded, processes
 from cli.servers.embedded import Files
 from cli.servers.processes import Process, tail
-from streams.step import SOURCE_TOPIC
 from tests.cli.portfolio import Portfolio, until
-from tests.system import log
 from tests.system.sight import Sight
 from tests.system.system import free_port
-from wire.topics import FORWARDED, RAW_TRANSACTIONS
 
 SESSION_SECONDS = 10.0
 SECOND_API_LOG = "second-api.log"
@@ -94,19 +91,6 @@ class Cast(Sight):
 
     def said(self) -> str:
         return "\n---\n".join(tail(self._files.log(name)) for name in [*self.names, "portfolio"])
-
-    def miscounted(self) -> list[str]:
-        """Whether each input offset is in exactly one of the counts."""
-        counted = self.inputs()
-        parts = ("booked", "duplicate", "superseded", "forwarded", "dead")
-        own = RAW_TRANSACTIONS.name
-        forwarded = [dict(m.headers()) for m in log.read(self.kafka, FORWARDED.name)]
-        lie = len(log.read(self.kafka, own)) + sum(
-            headers[SOURCE_TOPIC] == own.encode() for headers in forwarded
-        )
-        if counted["read"] == lie == sum(counted[part] for part in parts):
-            return []
-        return [f"{lie} records lie in the inputs, counted were {counted}"]
 
 
 @contextmanager

@@ -2,22 +2,28 @@
 
     CRASH_AT="behind log" CRASH_AFTER=3 python -m tests.faults.crashing worker ...
 
-The third time that it comes there, it writes `crash at behind log` and ends by SIGKILL.
+The third time that it comes there, it writes `crash at behind log` and ends by SIGKILL. With
+CRASH_BY=SIGSTOP it is frozen there instead, and then it is told by nobody but the broker: its
+watchdog is off, and its transaction does not time out while it is frozen.
 """
 
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import psycopg2
+from confluent_kafka import Producer
 from psycopg2 import extensions
 
 from cli.main import main
-from streams import database
+from streams import database, log, worker
+from streams.app import WorkerApp
 from streams.log import TransactionLog
+from streams.membership import now
 from streams.tables import Table
 
 OF_A_WORKER = (
@@ -27,7 +33,10 @@ OF_A_WORKER = (
 )  # fmt: skip
 OF_A_STORE = ("before sink", "inside sink", "behind sink")
 
+FROZEN_SECONDS_MAX = 60
+
 _left = int(os.environ.get("CRASH_AFTER", "1"))
+_by = signal.Signals[os.environ.get("CRASH_BY", "SIGKILL")]
 
 
 def reach(point: str) -> None:
@@ -38,7 +47,7 @@ def reach(point: str) -> None:
     if _left == 0:
         sys.stdout.write(f"crash at {point}\n")
         sys.stdout.flush()
-        os.kill(os.getpid(), signal.SIGKILL)
+        os.kill(os.getpid(), _by)
 
 
 def around(effect: Callable[..., Any], name: str) -> Callable[..., Any]:
@@ -67,10 +76,22 @@ def lock(cursor: Any, progress: Any) -> Any:  # noqa: ANN401
     return _lock(cursor, progress)
 
 
-def finish(log: Any) -> None:  # noqa: ANN401
-    log._producer.flush(10)
+def finish(transactions: Any) -> None:  # noqa: ANN401
+    transactions._producer.flush(10)
     reach("inside log")
-    _finish(log)
+    _finish(transactions)
+
+
+def patient_producer(options: dict[str, Any]) -> Producer:
+    """One whose open transaction the broker ends for the next owner, and not for its age."""
+    return Producer(options | {"transaction.timeout.ms": FROZEN_SECONDS_MAX * 1000})
+
+
+def watch_nothing(app: WorkerApp) -> None:
+    """In the place of the watchdog: the process looks as if it had been scheduled all the time."""
+    while True:
+        app.alive_at = now()
+        time.sleep(0.2)
 
 
 _finish, _lock = TransactionLog._finish, database._lock
@@ -87,4 +108,9 @@ if __name__ == "__main__":
     changed._lock = lock
     changed = psycopg2
     changed.connect = partial(psycopg2.connect, connection_factory=Connection)
+    if _by == signal.SIGSTOP:
+        changed = log
+        changed.Producer = patient_producer
+        changed = worker
+        changed._watch = watch_nothing
     main()

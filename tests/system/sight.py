@@ -12,11 +12,19 @@ import psycopg2.extras
 
 from cli.lag import behind_the_store
 from cli.servers import Connections, ServerError
+from streams.step import SOURCE_TOPIC
 from tests.oracle.compare import differences, newest, said_again
 from tests.oracle.decode import Record
 from tests.oracle.fold import Books, expected
 from tests.system import log
-from wire.topics import COMPLETED, DEAD_LETTER, PORTFOLIOS, POSITIONS, RAW_TRANSACTIONS
+from wire.topics import (
+    COMPLETED,
+    DEAD_LETTER,
+    FORWARDED,
+    PORTFOLIOS,
+    POSITIONS,
+    RAW_TRANSACTIONS,
+)
 
 Row = dict[str, Any]
 ANSWER_SECONDS_MAX = 30.0
@@ -190,3 +198,16 @@ class Sight:
         statuses = self.statuses()
         assert statuses is not None
         return {name: sum(s["inputs"][name] for s in statuses) for name in statuses[0]["inputs"]}
+
+    def miscounted(self) -> list[str]:
+        """Whether each input offset is in exactly one of the counts."""
+        counted = self.inputs()
+        parts = ("booked", "duplicate", "superseded", "forwarded", "dead")
+        own = RAW_TRANSACTIONS.name
+        forwarded = [dict(m.headers()) for m in log.read(self.kafka, FORWARDED.name)]
+        lie = len(log.read(self.kafka, own)) + sum(
+            headers[SOURCE_TOPIC] == own.encode() for headers in forwarded
+        )
+        if counted["read"] == lie == sum(counted[part] for part in parts):
+            return []
+        return [f"{lie} records lie in the inputs, counted were {counted}"]
