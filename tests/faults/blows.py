@@ -1,9 +1,11 @@
 """What can happen to a running system, each as a function that does it to one."""
 
+import re
 import shutil
 import signal
+import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from random import Random
@@ -11,7 +13,7 @@ from random import Random
 import psutil
 import psycopg2
 
-from tests.faults.cast import SESSION_SECONDS, Cast
+from tests.faults.cast import GONE_SECONDS_MAX, SESSION_SECONDS, Cast
 from tests.faults.compaction import compacting
 from tests.oracle.events import Message
 from tests.system import log
@@ -20,71 +22,137 @@ from wire.topics import CHANGELOG, RAW_TRANSACTIONS
 
 ALL_MAX = 3_000
 COMPACTION_SECONDS_MAX = 60.0
+RUNNING_SECONDS_MAX = NOTICED_SECONDS_MAX = 30.0
+BOOKS = re.compile(r"CURRENT|MANIFEST-\d+|\d+\.(sst|log)")  # files of RocksDB
+KILLED_BACKEND = "was terminated by signal 9"
 Blow = Callable[[Cast, Random], None]
+
+
+def tell(chosen: str) -> None:
+    """Say what was drawn by lot, which pytest shows of a test that failed."""
+    sys.stdout.write(f"{chosen}\n")
 
 
 # -- processes end
 
 
 def kill_a_worker(cast: Cast, rng: Random) -> None:
-    cast.kill(rng.choice(cast.workers))
+    _end(cast, [rng.choice(cast.workers)], signal.SIGKILL)
 
 
 def kill_a_worker_and_its_disk(cast: Cast, rng: Random) -> None:
     worker = rng.choice(cast.workers)
-    cast.kill(worker)
-    shutil.rmtree(cast.state_of(worker), ignore_errors=True)  # it may just have begun again
+    _end(cast, [worker], signal.SIGKILL)
+    # Whole and at once, as it may just begin again.
+    state = cast.state_of(worker)
+    lost = state.rename(state.with_name("lost"))
+    shutil.rmtree(lost)
 
 
 def kill_all_workers(cast: Cast, rng: Random) -> None:
-    for worker in cast.workers:
-        cast.signal(worker, signal.SIGKILL)
+    _end(cast, cast.workers, signal.SIGKILL)
 
 
 def kill_the_store(cast: Cast, rng: Random) -> None:
-    cast.kill("store")
+    _end(cast, ["store"], signal.SIGKILL)
 
 
 def kill_the_broker(cast: Cast, rng: Random) -> None:
-    cast.kill("kafka")
+    _end(cast, ["kafka"], signal.SIGKILL)
 
 
 def end_the_broker(cast: Cast, rng: Random) -> None:
-    cast.signal("kafka", signal.SIGTERM)
+    _end(cast, ["kafka"], signal.SIGTERM)
 
 
 def stop_postgres_at_once(cast: Cast, rng: Random) -> None:
     """Its immediate shutdown: it recovers from its log when it starts again."""
-    cast.signal("postgres", signal.SIGQUIT)
+    _end(cast, ["postgres"], signal.SIGQUIT)
 
 
 def kill_a_backend(cast: Cast, rng: Random) -> None:
     """PostgreSQL ends all sessions then and recovers, since memory is shared."""
-    with suppress(psutil.NoSuchProcess, IndexError):
-        rng.choice(cast.backends()).kill()
+
+    def is_killed() -> bool:
+        # One may end by itself just before.
+        with suppress(psutil.NoSuchProcess):
+            backends = cast.backends()
+            if backends:
+                backend = rng.choice(backends)
+                backend.kill()
+                backend.wait(GONE_SECONDS_MAX)
+                tell(f"backend {backend.pid} of {len(backends)}")
+                return True
+        return False
+
+    ends = cast.log("postgres").count(KILLED_BACKEND)
+    cast.wait_until(is_killed, RUNNING_SECONDS_MAX, "a backend is killed")
+    cast.wait_until(
+        lambda: cast.log("postgres").count(KILLED_BACKEND) > ends, GONE_SECONDS_MAX, "it is noticed"
+    )
 
 
 def cut_the_sessions(cast: Cast, rng: Random) -> None:
+    cast.wait_until(lambda: _cut(cast) > 0, RUNNING_SECONDS_MAX, "sessions are cut")
+
+
+def _cut(cast: Cast) -> int:
+    """How many sessions were there and are not any more."""
     with psycopg2.connect(cast.database_url) as connection:
-        connection.cursor().execute(
+        cursor = connection.cursor()
+        cursor.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
+        cut = [was_told for (was_told,) in cursor.fetchall()]
     connection.close()
+    return sum(cut)
 
 
 def kill_everything(cast: Cast, rng: Random) -> None:
-    for name in rng.sample(cast.names, len(cast.names)):
-        cast.signal(name, signal.SIGKILL)
+    _end(cast, rng.sample(cast.names, len(cast.names)), signal.SIGKILL)
+
+
+def _end(cast: Cast, names: Sequence[str], number: signal.Signals) -> None:
+    """One after the other without a pause; the processes that were there are gone on return."""
+    tell(f"{number.name} to {', '.join(names)}")
+    for name in names:
+        _await_running(cast, name)
+    pids = {name: cast.signal(name, number) for name in names}
+    for name, pid in pids.items():
+        assert pid is not None, f"{name} had ended by itself"
+        _await_gone(cast, name, pid)
+
+
+def _await_running(cast: Cast, name: str) -> None:
+    cast.wait_until(lambda: cast.pid(name) is not None, RUNNING_SECONDS_MAX, f"{name} is running")
+
+
+def _await_gone(cast: Cast, name: str, pid: int) -> None:
+    cast.wait_until(lambda: cast.pid(name) != pid, GONE_SECONDS_MAX, f"{name} {pid} is gone")
 
 
 def freeze_a_worker(cast: Cast, rng: Random) -> None:
     """For longer than its session: its partitions go to others, and it comes back unaware."""
-    cast.freeze(rng.choice(cast.workers), SESSION_SECONDS + 3)
+    _freeze(cast, rng.choice(cast.workers), ('"frozen"', "lane_failed"))
 
 
 def freeze_the_store(cast: Cast, rng: Random) -> None:
-    cast.freeze("store", SESSION_SECONDS + 3)
+    _freeze(cast, "store", ("took_over",))
+
+
+def _freeze(cast: Cast, name: str, words: Sequence[str]) -> None:
+    """Until it has said one of the words that it says who was frozen for so long."""
+    tell(f"{name} is frozen")
+    _await_running(cast, name)
+
+    def times() -> int:
+        said = cast.log(name)
+        return sum(said.count(word) for word in words)
+
+    before = times()
+    cast.freeze(name, SESSION_SECONDS + 3)
+    cast.wait_until(lambda: times() > before, NOTICED_SECONDS_MAX, f"{name} says that it was")
 
 
 # -- disks fail
@@ -115,11 +183,22 @@ def flip_bits(cast: Cast, rng: Random) -> None:
 def _damage(cast: Cast, rng: Random, harm: Callable[[Path], object]) -> None:
     """Some files of every partition of a worker, before it starts again."""
     worker = rng.choice(cast.workers)
-    cast.kill(worker)
+    _end(cast, [worker], signal.SIGKILL)
+    harmed = []
     for folder in sorted((cast.state_of(worker) / "state").glob("partition-*")):
-        files = sorted(path for path in folder.iterdir() if path.is_file() and path.stat().st_size)
+        files = sorted(path for path in folder.iterdir() if _is_read_again(path))
         for path in rng.sample(files, min(3, len(files))):
+            before = path.read_bytes()
             harm(path)
+            if not path.exists() or path.read_bytes() != before:
+                harmed.append(f"{folder.name}/{path.name}")
+    tell(f"harmed: {', '.join(harmed)}")
+    assert harmed
+
+
+def _is_read_again(path: Path) -> bool:
+    """Whether RocksDB reads it at its next start; its LOG and its old OPTIONS only people do."""
+    return bool(BOOKS.fullmatch(path.name)) and path.stat().st_size > 0
 
 
 # -- inputs and logs

@@ -20,9 +20,12 @@ BROKER = {"log.cleaner.backoff.ms": "200"}
 @contextmanager
 def compacting(broker: Broker, topic: str) -> Iterator[None]:
     """Segments close, and their old records go, every half second inside the `with`."""
-    _change(broker, topic, AlterConfigOpType.SET)
-    yield
-    _change(broker, topic, AlterConfigOpType.DELETE)
+    try:
+        _change(broker, topic, AlterConfigOpType.SET)
+        yield
+    finally:
+        # Also of a test that failed: others have the same broker.
+        _change(broker, topic, AlterConfigOpType.DELETE)
 
 
 def _change(broker: Broker, topic: str, operation: AlterConfigOpType) -> None:

@@ -38,11 +38,14 @@ class SmallDisk:
     def full(self) -> Iterator[None]:
         """There is no room at all inside the `with`."""
         filler = self.folder / "filler"
-        with filler.open("wb") as file:
-            while free := self._free_bytes():
-                os.posix_fallocate(file.fileno(), file.seek(0, os.SEEK_END), free)
-        yield
-        filler.unlink()
+        try:
+            with filler.open("wb") as file:
+                while free := self._free_bytes():
+                    os.posix_fallocate(file.fileno(), file.seek(0, os.SEEK_END), free)
+            yield
+        finally:
+            # The tests that follow have the same disk.
+            filler.unlink()
 
     def _free_bytes(self) -> int:
         disk = os.statvfs(self.folder)

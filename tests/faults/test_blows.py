@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-from tests.faults.blows import BLOWS, Blow
+from tests.faults.blows import BLOWS, Blow, tell
 from tests.faults.cast import Cast
 from tests.oracle.events import Mess, Message, generate
 from tests.system.log import send
@@ -33,7 +33,9 @@ def test_nothing_is_lost_doubled_or_wrong_after(
     # It happens while records flow.
     sending = threading.Thread(target=send, args=(cast.kafka, some, PER_SECOND), daemon=True)
     sending.start()
-    time.sleep(rng.uniform(0.2, 1.0))
+    seconds = rng.uniform(0.2, 1.0)
+    tell(f"{seconds:.3f} s after the first record")
+    time.sleep(seconds)
     blow(cast, rng)
     sending.join()
     began = time.monotonic()

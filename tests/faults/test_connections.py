@@ -114,6 +114,7 @@ def check(proxied: Proxied, some: list[Message], kafka: Trouble, postgres: Troub
     sending.join()
     system.wait_settled(LAG_SECONDS_MAX)
     assert system.differences() == []
+    assert system.miscounted() == []
 
 
 @pytest.mark.parametrize(

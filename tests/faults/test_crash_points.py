@@ -82,3 +82,4 @@ def test_nothing_is_lost_doubled_or_wrong_wherever_a_process_ends(
         dict.fromkeys(OF_A_STORE, hits),
     ]
     assert system.differences() == []
+    assert system.miscounted() == []
