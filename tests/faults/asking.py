@@ -7,11 +7,11 @@ from collections import deque
 from collections.abc import Sequence
 from itertools import count
 from random import Random
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import httpx
 
-from tests.oracle.compare import differences
+from tests.oracle.compare import differences, lot_differences
 from tests.oracle.decode import Record
 from tests.oracle.fold import Books, expected
 from tests.system.events import trade
@@ -19,13 +19,15 @@ from tests.system.events import trade
 OK, UNKNOWN, TRY_AGAIN = 200, 404, 503
 INPUTS = ("raw_transactions", "raw_transactions_forwarded", "portfolios")
 Row = dict[str, Any]
+Question = Literal["positions", "position", "lots"]  # the first is about a whole portfolio
 
 
 class Answer(NamedTuple):
     """What a client was told, and when it asked and knew."""
 
+    question: Question
     portfolio_id: str
-    security_id: str | None  # None: all positions of the portfolio
+    security_id: str
     asked_at: float
     known_at: float
     status: int
@@ -34,6 +36,12 @@ class Answer(NamedTuple):
     @property
     def through(self) -> tuple[int, ...]:
         return tuple(self.content["through"][topic] for topic in INPUTS)
+
+    @property
+    def subject(self) -> tuple[str, str | None]:
+        """What it is about: later answers to other questions about it say no less either."""
+        is_whole = self.question == "positions"
+        return self.portfolio_id, None if is_whole else self.security_id
 
 
 class Asker(threading.Thread):
@@ -70,8 +78,8 @@ class Client(Asker):
 
     def ask(self, http: httpx.Client) -> None:
         portfolio_id, security_id = self.rng.choice(self._holdings)
-        named = security_id if self.rng.random() < 0.5 else None
-        path = f"/portfolios/{portfolio_id}/positions" + (f"/{named}" if named else "")
+        question: Question = self.rng.choice(get_args(Question))
+        path = _path(question, portfolio_id, security_id)
         asked_at = time.monotonic()
         answer = http.get(self.rng.choice(self.urls) + path)
         known_at = time.monotonic()
@@ -81,10 +89,22 @@ class Client(Asker):
             self.unanswered += 1
         elif answer.status_code in (OK, UNKNOWN):
             self.answers.append(
-                Answer(portfolio_id, named, asked_at, known_at, answer.status_code, answer.json())
-            )
+                Answer(
+                    question, portfolio_id, security_id,
+                    asked_at, known_at, answer.status_code, answer.json(),
+                )
+            )  # fmt: skip
         else:
             self.broken.append(f"{path}: {answer.status_code} {answer.text[:200]}")
+
+
+def _path(question: Question, portfolio_id: str, security_id: str) -> str:
+    whole = f"/portfolios/{portfolio_id}/positions"
+    return {
+        "positions": whole,
+        "position": f"{whole}/{security_id}",
+        "lots": f"{whole}/{security_id}/lots",
+    }[question]
 
 
 class Poster(Asker):
@@ -139,11 +159,14 @@ class Truth:
         if answer.status == UNKNOWN:
             return []  # says nothing of how far it looked; see `gone_back`
         books = self.books(answer.portfolio_id, answer.through)
-        if answer.security_id is None:
+        if answer.question == "positions":
             return differences(books, positions=answer.content["positions"])
         key = answer.portfolio_id, answer.security_id
         if key not in books.positions:
             return [f"{key} is shown and is not there at {answer.through}"]
+        if answer.question == "lots":
+            lots = {key: answer.content["lots"]}
+            return lot_differences(Books(lots={key: books.lots[key]}), lots)
         row = {name: value for name, value in answer.content.items() if name != "through"}
         return differences(Books(positions={key: books.positions[key]}), positions=[row])
 
@@ -170,10 +193,10 @@ class _Known:
 def gone_back(answers: Sequence[Answer]) -> list[Answer]:
     """Those who asked after another knew, and were told less than that one."""
     found = []
-    by_question: dict[tuple[str, str | None], list[Answer]] = {}
+    by_subject: dict[tuple[str, str | None], list[Answer]] = {}
     for answer in answers:
-        by_question.setdefault((answer.portfolio_id, answer.security_id), []).append(answer)
-    for asked in by_question.values():
+        by_subject.setdefault(answer.subject, []).append(answer)
+    for asked in by_subject.values():
         most, told = _Known(), deque(sorted(asked, key=lambda answer: answer.known_at))
         for answer in sorted(asked, key=lambda answer: answer.asked_at):
             while told[0].known_at < answer.asked_at:

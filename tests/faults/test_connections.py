@@ -85,7 +85,12 @@ def messages() -> Iterator[Message]:
 
 
 def commits_in_postgresql(connection: Connection, data: bytes) -> bool:
-    return b"COMMIT" in data
+    """Only what was written: rows come by COPY, and progress is read in transactions too."""
+    connection.unread += data
+    if b"COMMIT" not in connection.unread and b"ROLLBACK" not in connection.unread:
+        return False
+    transaction, connection.unread = connection.unread, b""
+    return b"COPY" in transaction and b"ROLLBACK" not in transaction
 
 
 def commits_in_kafka(connection: Connection, data: bytes) -> bool:

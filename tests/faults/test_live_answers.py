@@ -84,3 +84,5 @@ def test_each_answer_is_the_fold_up_to_its_through_and_nobody_is_told_less_than_
     assert broken == [], cast.log("api")[-3000:] + (cast.data_dir / SECOND_API_LOG).read_text()
     assert [wrong for answer in answers for wrong in truth.wrong(answer)][:5] == []
     assert gone_back(answers)[:5] == []
+    assert cast.differences() == []
+    assert cast.miscounted() == []

@@ -1,6 +1,7 @@
 """Workers come, go, are restarted one after the other and crash, while records flow."""
 
 import json
+from collections.abc import Iterable
 
 from tests.oracle.events import Mess, generate
 from tests.system import log
@@ -26,17 +27,30 @@ def leave(system: System, worker: Part, left: int) -> None:
     await_serving(system, left)
 
 
-def gone_back(system: System, topic: str) -> list[str]:
+def batches(system: System, topic: str) -> list[tuple[int, int]]:
+    """Of each record its partition and the batch that wrote it, in the order of the log."""
+    return [
+        (message.partition(), json.loads(message.value())["as_of"])
+        for message in log.read(system.kafka, topic)
+        if message.value() is not None
+    ]
+
+
+def gone_back(written: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     """Where the batches of a partition are not one after the other: with a second writer there
     would be one of before."""
     found, last = [], dict.fromkeys(range(log.PARTITIONS), 0)
-    for message in log.read(system.kafka, topic):
-        if message.value() is not None:
-            partition, as_of = message.partition(), json.loads(message.value())["as_of"]
-            if as_of < last[partition]:
-                found.append(f"{topic} {partition} {message.offset()}: {as_of}")
-            last[partition] = as_of
+    for partition, as_of in written:
+        if as_of < last[partition]:
+            found.append((partition, as_of))
+        last[partition] = as_of
     return found
+
+
+def test_a_batch_of_before_is_found_in_a_log() -> None:
+    right = [(0, 1), (1, 7), (0, 2), (0, 2), (0, 5), (1, 8)]
+    assert gone_back(right) == []
+    assert gone_back([*right, (0, 4), (1, 8), (0, 6)]) == [(0, 4)]
 
 
 def test_workers_that_come_go_and_crash_leave_the_books_as_they_are(
@@ -68,4 +82,4 @@ def test_workers_that_come_go_and_crash_leave_the_books_as_they_are(
     assert not [worker.said() for worker in workers if "lane_failed" in worker.said()]
     assert system.differences() == []
     assert system.miscounted() == []
-    assert gone_back(system, COMPLETED.name) + gone_back(system, POSITIONS.name) == []
+    assert [gone_back(batches(system, topic.name)) for topic in (COMPLETED, POSITIONS)] == [[], []]

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -78,8 +78,7 @@ class Sight:
 
     def is_serving(self) -> bool:
         """Whether every partition is served."""
-        statuses = self.statuses() or []
-        return sum(len(s["partitions"]) for s in statuses) == log.PARTITIONS
+        return _serve_everything(self.statuses() or [])
 
     def serving(self) -> int:
         """How many workers serve something, of those that answer, where all partitions are served
@@ -195,8 +194,15 @@ class Sight:
         )  # fmt: skip
 
     def inputs(self) -> dict[str, int]:
-        statuses = self.statuses()
-        assert statuses is not None
+        """What became of the inputs of all partitions."""
+        statuses: list[Row] = []
+
+        def are_complete() -> bool:
+            statuses[:] = self.statuses() or []
+            return _serve_everything(statuses)
+
+        # A partition that is moving is in nobody's counts.
+        self.wait_until(are_complete, ANSWER_SECONDS_MAX, "every partition is counted")
         return {name: sum(s["inputs"][name] for s in statuses) for name in statuses[0]["inputs"]}
 
     def miscounted(self) -> list[str]:
@@ -211,3 +217,7 @@ class Sight:
         if counted["read"] == lie == sum(counted[part] for part in parts):
             return []
         return [f"{lie} records lie in the inputs, counted were {counted}"]
+
+
+def _serve_everything(statuses: Sequence[Row]) -> bool:
+    return sum(len(status["partitions"]) for status in statuses) == log.PARTITIONS
