@@ -11,13 +11,14 @@ from tests.faults.crashing import OF_A_WORKER
 from tests.faults.test_crash_points import CRASHING
 from tests.oracle.events import generate
 from tests.system import log
+from tests.system.events import trade
 from tests.system.log import PARTITIONS, send
 from tests.system.system import Part, System
 from wire.topics import CHANGELOG, COMPLETED
 
-EVENTS = 400  # before it is frozen, and as many after
+EVENTS = 400  # before it is frozen, and as many behind its back
 POINT = "inside log"
-# The first batch of each partition has no results.
+# The first batch of each partition is none of records.
 FIRST_WITH_RESULTS = str(PARTITIONS + 1)
 FROZEN_SECONDS_MAX, TAKE_OVER_SECONDS_MAX = 30.0, 45.0
 
@@ -42,7 +43,8 @@ def test_a_worker_frozen_inside_a_transaction_is_fenced_by_the_broker_alone(
     system: System,
 ) -> None:
     assert POINT in OF_A_WORKER
-    messages = generate(seed=101, events=2 * EVENTS, portfolios=40)
+    # Of these each batch has results, whatever it is made of.
+    purchases = [trade(f"F{n % 40}", f"T{n}", "BUY", "2024-01-01", "1", "1") for n in range(EVENTS)]
     frozen, other = system.worker(), system.worker()
     frozen.program = CRASHING
     frozen.settings = {
@@ -52,14 +54,14 @@ def test_a_worker_frozen_inside_a_transaction_is_fenced_by_the_broker_alone(
     frozen.start()
     system.store.start()
     system.wait_until(lambda: is_begun(system), 60, "every partition is begun")
-    send(system.kafka, messages[:EVENTS])
+    send(system.kafka, purchases)
     system.wait_until(lambda: is_frozen(frozen), FROZEN_SECONDS_MAX, "it is frozen")
     assert frozen.said().count(f"crash at {POINT}") == 1
     assert open_transactions(system)
     other.start()
     system.wait_until(system.is_booked, TAKE_OVER_SECONDS_MAX, "the other one has booked it all")
     assert open_transactions(system) == []
-    send(system.kafka, messages[EVENTS:])
+    send(system.kafka, generate(seed=101, events=EVENTS, portfolios=40))
     # It goes on with its commit, and nobody has told it to end.
     frozen.stop(signal.SIGCONT)
     assert frozen.exit_code == EXIT_LANE_FAILED, frozen.said()[-3000:]
