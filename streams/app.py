@@ -12,7 +12,7 @@ import structlog
 from faust.types.tuples import TP
 
 from streams import metrics
-from streams.ends import Undecided, demand_decided
+from streams.ends import Undecided, demand_decided, ends_of
 from streams.lane import DefaultMethodChanged, Lane
 from streams.log import TransactionLog
 from streams.membership import Membership, now
@@ -22,7 +22,7 @@ from streams.restore import Restorer
 from streams.settings import WorkerSettings
 from streams.state import LayoutError
 from streams.tables import Tables
-from wire.topics import APP_ID, CHANGELOG, INPUTS
+from wire.topics import APP_ID, CHANGELOG, INPUTS, PORTFOLIOS
 
 log = structlog.get_logger(__name__)
 EXIT_NOT_QUIET = 71
@@ -87,6 +87,9 @@ class WorkerApp(Application):
         try:
             await asyncio.to_thread(demand_decided, self.settings.kafka, partitions)
             tables = await asyncio.to_thread(restorer.restore, partitions)
+            # Read first, so that nothing of a backlog is booked twice: under the terms of a
+            # portfolio without a record, and then under those of the record.
+            known = await asyncio.to_thread(ends_of, self.settings.kafka, PORTFOLIOS, partitions)
             for partition, transactions in zip(partitions, logs, strict=True):
                 lots_max = self.settings.cached_lots_max // len(partitions)
                 lane = Lane(
@@ -100,6 +103,7 @@ class WorkerApp(Application):
         except Undecided as error:
             log.critical("transaction_undecided", error=str(error))
             os._exit(EXIT_UNDECIDED)
+        self.batches.read_first({TP(*place): end for place, end in known.items()})
         log.info("took_over", partitions=partitions, seconds=round(time.monotonic() - began, 3))
         return {
             TP(topic.name, partition): pump.lane.progress.next_offsets[index]

@@ -9,7 +9,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-d
 
 from streams.topics import Admin
 from wire.broker import Broker
-from wire.topics import CHANGELOG, COMPLETED, PORTFOLIOS_CURRENT, POSITIONS
+from wire.topics import CHANGELOG, COMPLETED, PORTFOLIOS_CURRENT, POSITIONS, Topic
 
 # What a client is told whose knowledge of the leaders is from before a restart of the broker. It
 # keeps that knowledge for minutes.
@@ -76,6 +76,14 @@ def demand_decided(broker: Broker, partitions: Collection[int]) -> None:
         if time.monotonic() > until:
             raise Undecided(undecided)
         time.sleep(_PAUSE_SECONDS)
+
+
+def ends_of(
+    broker: Broker, topic: Topic, partitions: Collection[int]
+) -> dict[tuple[str, int], int]:
+    """Where readers of committed records end now, in these partitions."""
+    places = [(topic.name, partition) for partition in partitions]
+    return _patient_ends(broker, places, IsolationLevel.READ_COMMITTED)
 
 
 def _open_below(broker: Broker, written: Mapping[Place, int]) -> list[Place]:

@@ -16,8 +16,9 @@ URL scheme `batches://`, registered by importing this module.
 
 import asyncio
 import os
+import time
 from collections import defaultdict, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any, ClassVar
 
 import msgspec
@@ -36,6 +37,7 @@ log = structlog.get_logger(__name__)
 EXIT_LOG_HOLE = 72
 COMMIT_SECONDS_MAX = 2.0
 LEAVING_SECONDS = 1.0
+FIRST_SECONDS_MAX = 10.0
 
 
 class Batch(ConsumerMessage):
@@ -223,6 +225,8 @@ class BatchConsumer(driver.Consumer):
         self._in_flight: dict[TP, deque[tuple[int, int]]] = defaultdict(deque)
         self._next: dict[TP, int] = {}  # position that the next batch must start from
         self._fetching: frozenset[TP] = frozenset()
+        self._first: Mapping[TP, int] = {}
+        self._first_until = 0.0
         super().__init__(*args, **options)
 
     def _new_consumer_thread(self) -> Any:
@@ -233,7 +237,8 @@ class BatchConsumer(driver.Consumer):
             changelogs = self.app.tables.changelog_topics
             # A snapshot: Faust's set is live, and an emptied one would mean "all".
             wanted = () if self.app.rebalancing else active_partitions
-            self._fetching = frozenset(tp for tp in wanted if tp.topic not in changelogs)
+            of_records = {tp for tp in wanted if tp.topic not in changelogs}
+            self._fetching = frozenset(self._still_first(of_records) or of_records)
             if not self._fetching:
                 await asyncio.sleep(0.02)
                 return {}
@@ -246,6 +251,22 @@ class BatchConsumer(driver.Consumer):
             # The client was closed under a fetch, as it should: the process ends in a moment.
             await asyncio.sleep(LEAVING_SECONDS)
             return {}
+
+    def read_first(self, ends: Mapping[TP, int]) -> None:
+        """Fetch nothing else until these partitions are at these offsets, or for some seconds: it
+        saves work, and must not stop any."""
+        self._first, self._first_until = ends, time.monotonic() + FIRST_SECONDS_MAX
+
+    def _still_first(self, wanted: Set[TP]) -> set[TP]:
+        behind = {
+            tp
+            for tp, end in self._first.items()
+            if tp in wanted and (tp not in Positions.at or Positions.at[tp][1] < end)
+        }
+        if wanted and (not behind or time.monotonic() > self._first_until):
+            self._first = {}
+            return set()
+        return behind
 
     async def perform_seek(self) -> None:
         raise RuntimeError("positions belong to the application, not to the group's offsets")

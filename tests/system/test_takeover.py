@@ -10,11 +10,12 @@ from confluent_kafka import Producer
 from cli.servers import Connections
 from migrations.upgrade import upgrade
 from streams.app import EXIT_SETTING, EXIT_UNDECIDED
+from streams.rows import FIRST
 from tests.system import log
-from tests.system.events import trade
+from tests.system.events import portfolio, trade
 from tests.system.log import make_topics_anew, send
 from tests.system.system import System
-from wire.topics import CHANGELOG
+from wire.topics import CHANGELOG, COMPLETED
 
 SLOW_START = (sys.executable, "-m", "tests.system.slow_start")
 
@@ -51,6 +52,22 @@ def test_a_take_over_that_is_overtaken_by_the_next_worker_does_not_fence_it(
     written = [worker.said() for worker in system.workers]
     assert all('"serving"' in text for text in written)
     assert not any("lane_failed" in text for text in written)
+
+
+def test_of_a_backlog_everything_is_booked_once_under_the_terms_that_came_with_it(
+    system: System,
+) -> None:
+    portfolios = [f"P{n}" for n in range(40)]
+    trades = [
+        trade(portfolios[n % 40], f"T{n:04}", "BUY", "2024-01-01", "1", "1") for n in range(8000)
+    ]
+    send(system.kafka, trades)
+    send(system.kafka, [portfolio(one, "USD", "HIFO") for one in portfolios])
+    system.worker().start()
+    system.wait_until(system.is_booked, 60, "every record is booked")
+    written = log.read(system.kafka, COMPLETED.name)
+    assert len(written) == len(trades)
+    assert all(message.headers() == [(FIRST, b"")] for message in written)
 
 
 def test_a_killed_worker_comes_back_before_its_session_ends(system: System) -> None:
