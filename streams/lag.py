@@ -6,7 +6,7 @@ from faust.types.tuples import TP
 
 from streams.app import WorkerApp
 from streams.ends import CommittedEnds
-from streams.transport import Positions
+from streams.fetched import Positions
 from wire.topics import INPUTS
 
 _KEEP_SECONDS = 0.05  # many askers make one question

@@ -21,13 +21,14 @@ from faust.types.tuples import TP
 
 from streams import metrics, standing
 from streams.doors import open_door
+from streams.fetched import Positions
 from streams.membership import Folder, FolderRefused, Membership
 from streams.process import run_process
 from streams.recovery import Application, application_options
 from streams.settings import StoreSettings
 from streams.sink import Interrupted, PostgresSink
 from streams.topics import TopicsMismatch, create_topics
-from streams.transport import Batch, BatchConsumer, Positions
+from streams.transport import Batch, BatchConsumer
 from streams.writer import ProgressMoved, Writer
 from wire.topics import RESULTS, STORE_APP_ID
 

@@ -15,26 +15,22 @@ URL scheme `batches://`, registered by importing this module.
 """
 
 import asyncio
-import os
 import time
 from collections import defaultdict, deque
-from collections.abc import Iterable, Mapping, Sequence, Set
-from typing import Any, ClassVar
+from collections.abc import Iterable, Mapping, Set
+from typing import Any
 
-import msgspec
 import structlog
-from aiokafka.consumer import fetcher
 from aiokafka.errors import ConsumerStoppedError
-from aiokafka.record import default_records, memory_records
 from faust.transport import drivers
 from faust.transport.consumer import ensure_TP
 from faust.transport.drivers import aiokafka as driver
 from faust.types.tuples import TP, ConsumerMessage
 
 import streams.membership  # noqa: F401 - the group's coordinator that notes who we are
+from streams.fetched import Positions, stop_on_hole
 
 log = structlog.get_logger(__name__)
-EXIT_LOG_HOLE = 72
 COMMIT_SECONDS_MAX = 2.0
 LEAVING_SECONDS = 1.0
 FIRST_SECONDS_MAX = 10.0
@@ -47,156 +43,6 @@ class Batch(ConsumerMessage):
     before: int  # position of the consumer before the fetch
     after: int  # and behind it
     epoch: int  # of the consumer; a batch of an earlier one is void
-
-
-def stop_on_hole(why: str) -> None:
-    """The log is not what the state was built on. Nothing was committed; a restart is safe and
-    stops here again until the log or the state is restored."""
-    log.critical("log_hole", why=why)
-    os._exit(EXIT_LOG_HOLE)
-
-
-class Positions:
-    """Where the consumer of each partition stands, moved by fetches and by our own seeks only.
-
-    The first number is the end of what was delivered last, the second the position now; they
-    differ after a fetch that held nothing but transaction markers. Both are replaced at once:
-    other threads read them, and between the two would take records in the air for markers.
-    """
-
-    at: ClassVar[dict[Any, tuple[int, int]]] = {}
-    compacted: ClassVar[set[str]] = set()  # topics whose logs have holes by design
-
-
-class _Span(list[Any]):
-    """Records of one fetch with the positions around it."""
-
-    before: int
-    after: int
-
-
-class _AnyBytes(bytearray):
-    """Bytes whose parts become text whatever they are, as `\\xff` where they are none."""
-
-    def __getitem__(self, at: Any) -> Any:
-        part = super().__getitem__(at)
-        return _AnyBytes(part) if isinstance(at, slice) else part
-
-    def decode(self, *_: Any, **__: Any) -> str:
-        return super().decode("utf-8", "backslashreplace")
-
-
-class _LenientBatch(default_records._DefaultRecordBatchPy):  # type: ignore[misc]
-    """A record batch whose headers may have names that are no text."""
-
-    def _maybe_uncompress(self) -> None:
-        super()._maybe_uncompress()
-        buffer: Any = self._buffer  # type: ignore[has-type]
-        self._buffer = _AnyBytes(buffer)
-
-
-class _Batches(memory_records._MemoryRecordsPy):  # type: ignore[misc]
-    """The record batches of a fetch, the last one readable once more."""
-
-    def __init__(self, fetched: bytes) -> None:
-        self._last: Any = None
-        self._again: Any = None
-        super().__init__(fetched)
-
-    def has_next(self) -> bool:
-        return self._again is not None or super().has_next()
-
-    def next_batch(self) -> Any:
-        again, self._again = self._again, None
-        if again is not None:
-            return _LenientBatch(again)
-        self._last = self._next_slice
-        return super().next_batch()
-
-    def read_again(self) -> None:
-        self._again = self._last
-
-
-class Record(msgspec.Struct, gc=False):
-    """A record as it was fetched."""
-
-    topic: str
-    offset: int
-    timestamp: int  # milliseconds since 1970
-    timestamp_type: int
-    key: bytes | None
-    value: bytes | None
-    headers: Sequence[tuple[str, bytes]]
-
-
-class _StrictRecords(fetcher.PartitionRecords):  # type: ignore[misc]
-    """Finds what is missing in the middle of a log that is never compacted: there each record
-    batch, those of markers and aborted transactions included, starts where the last one ended."""
-
-    def __iter__(self) -> Any:
-        return self._records_iterator
-
-    @staticmethod
-    def _consumer_record(tp: Any, record: Any) -> Record:
-        # The client's own takes eight times as long to make.
-        return Record(
-            tp.topic, record.offset, record.timestamp, record.timestamp_type, record.key,
-            record.value, record.headers,
-        )  # fmt: skip
-
-    def _unpack_records(self) -> Any:
-        me: Any = self
-        batches = me._records
-
-        class Watched:
-            has_next = batches.has_next
-
-            @staticmethod
-            def next_batch() -> Any:
-                batch = batches.next_batch()
-                if batch.base_offset > me.next_fetch_offset:
-                    stop_on_hole(
-                        f"{me._tp}: after {me.next_fetch_offset} comes {batch.base_offset}"
-                    )
-                return batch
-
-        if self._tp.topic not in Positions.compacted:
-            self._records = Watched
-        while True:
-            try:
-                yield from super()._unpack_records()
-            except UnicodeDecodeError:
-                # The client takes header names for text. Other clients may send any bytes, and
-                # nobody's record may stop a partition. What was handed over already is passed.
-                batches.read_again()
-            else:
-                return
-
-
-class _SpanningResult(fetcher.FetchResult):  # type: ignore[misc]
-    """Notes the positions where they move. Read from outside they would hide what matters: a
-    fetch of markers alone moves them and returns nothing, and a reset moves them unasked."""
-
-    def getall(self, max_records: int | None = None) -> Sequence[Any]:
-        if not self.check_assignment(self._topic_partition) or not self.has_more():
-            return []
-        tp, before = self._topic_partition, self._partition_records.next_fetch_offset
-        at = Positions.at.get(tp)
-        if at is None or at[1] != before:
-            stop_on_hole(f"{tp}: the position moved by itself from {at and at[1]} to {before}")
-            raise AssertionError
-        records = _Span(super().getall(max_records))
-        position = self._assignment.state_value(tp).position
-        if records:
-            records.before, records.after = at[0], position
-            Positions.at[tp] = (position, position)
-        else:
-            Positions.at[tp] = (at[0], position)
-        return records
-
-
-fetcher.FetchResult, fetcher.PartitionRecords = _SpanningResult, _StrictRecords
-fetcher.MemoryRecords = _Batches
 
 
 class _ConsumerThread(driver.AIOKafkaConsumerThread):

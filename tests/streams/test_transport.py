@@ -13,8 +13,8 @@ from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-def
 from faust.types.tuples import TP
 
 from cli.servers import Connections
-from streams import transport
-from streams.transport import Positions
+from streams import fetched, transport
+from streams.fetched import Positions
 
 SECONDS_MAX = 30
 
@@ -28,6 +28,7 @@ def holes(monkeypatch: pytest.MonkeyPatch) -> None:
     def stop(why: str) -> None:
         raise Hole(why)
 
+    monkeypatch.setattr(fetched, "stop_on_hole", stop)
     monkeypatch.setattr(transport, "stop_on_hole", stop)
 
 
@@ -115,12 +116,12 @@ class Reader:
         Positions.at[self.tp] = (offset, offset)
         self.consumer.seek(self.tp, offset)
 
-    async def span(self) -> transport._Span:
+    async def span(self) -> fetched.Span:
         """The records of the next fetch that brings any."""
         async with asyncio.timeout(SECONDS_MAX):
             while not (found := await self.consumer.getmany(timeout_ms=50)):
                 pass
-        records: transport._Span = found[self.tp]
+        records: fetched.Span = found[self.tp]
         return records
 
     async def stand_at(self, position: int) -> None:
@@ -138,7 +139,7 @@ def reading(log: Log, main: Callable[[Reader], Coroutine[Any, Any, None]]) -> No
     asyncio.run(run())
 
 
-def told(span: transport._Span) -> tuple[list[str], int, int]:
+def told(span: fetched.Span) -> tuple[list[str], int, int]:
     return [record.value.decode() for record in span], span.before, span.after
 
 
@@ -226,13 +227,11 @@ class EmptyBatch:
         return iter(())
 
 
-def records_of(topic: str, *spans: tuple[int, int]) -> transport._StrictRecords:
+def records_of(topic: str, *spans: tuple[int, int]) -> fetched._StrictRecords:
     """Fetched record batches of (first offset, offset behind) each, read from offset 0."""
     batches = [EmptyBatch(*span) for span in spans]
     source = SimpleNamespace(has_next=lambda: bool(batches), next_batch=lambda: batches.pop(0))
-    return transport._StrictRecords(
-        TP(topic, 0), source, [], 0, None, None, False, "read_committed"
-    )
+    return fetched._StrictRecords(TP(topic, 0), source, [], 0, None, None, False, "read_committed")
 
 
 def test_a_record_batch_that_is_missing_in_the_middle_is_noticed() -> None:

@@ -10,9 +10,9 @@ import pytest
 from confluent_kafka import Producer, TopicPartition
 
 from cli.servers import Connections
+from streams.fetched import EXIT_LOG_HOLE
 from streams.step import PART_BYTES_MAX
 from streams.topics import Admin
-from streams.transport import EXIT_LOG_HOLE
 from tests.oracle.events import Message
 from tests.streams.kafka import end_of, messages
 from tests.system.events import trade
