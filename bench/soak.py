@@ -37,7 +37,7 @@ from tests.system.flow import Flow
 from tests.system.log import send
 
 # The first three differ, so that even a short run hits each of them.
-TARGETS = ("worker", "kafka", "postgres") + ("worker",) * 9
+TARGETS = ("worker", "postgres", "kafka") + ("worker",) * 9
 RECOVERY_SECONDS_MAX = 120.0
 SETTLED_SECONDS_MAX = 600.0
 PAUSE_SECONDS_MAX = 3.0

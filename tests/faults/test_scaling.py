@@ -65,7 +65,7 @@ def test_workers_that_come_go_and_crash_leave_the_books_as_they_are(
     for running, worker in enumerate(workers, 1):
         worker.start()
         await_serving(system, running)
-    for worker in workers:
+    for worker in workers if is_long else workers[:1]:
         leave(system, worker, count - 1)
         worker.start()
         await_serving(system, count)
