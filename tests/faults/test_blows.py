@@ -13,8 +13,8 @@ from tests.faults.cast import Cast
 from tests.oracle.events import Mess, Message, generate
 from tests.system.log import send
 
-EVENTS, EVENTS_LONG = 300, 3_000  # of each
-PER_SECOND = 200.0
+EVENTS, EVENTS_LONG = 150, 3_000  # of each
+PER_SECOND = 100.0
 LAG_SECONDS_MAX = 60
 
 
