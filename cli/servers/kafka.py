@@ -27,6 +27,7 @@ LOCALE = {"LC_ALL": "C.UTF-8"}
 SEPARATORS = ",:"
 STOP_SIGNALS = ((signal.SIGTERM, 20.0),)
 HEAP = ("-Xms256m", "-Xmx1g")
+UNNAMED = "4.3.1"  # that did not leave its version beside its data
 LOG4J = """\
 status = error
 appender.console.type = Console
@@ -72,24 +73,46 @@ def initialise(where: Place, broker_port: int, controller_port: int) -> None:
     """Write the settings, and format the storage unless it is there."""
     (where.home / "log4j2.properties").write_text(LOG4J)
     settings = where.home / "server.properties"
-    data = where.home / "data"
-    if not data.exists():
-        draft = where.home / "data.new"
+    data, draft = where.home / "data", where.home / "data.new"
+    version = where.home / "version"
+    if data.exists():
+        _demand_readable(data, version.read_text() if version.exists() else UNNAMED)
+    else:
         shutil.rmtree(draft, ignore_errors=True)
         settings.write_text(_properties(draft, broker_port, controller_port))
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()[:22].replace("-", "A")
-        tool = ["kafka.tools.StorageTool", "format", "--standalone", "-t", cluster]
-        made = subprocess.run(
-            [*_java(where, ("-Xmx256m", "-XX:TieredStopAtLevel=1")), *tool, "-c", str(settings)],
-            capture_output=True,
-            text=True,
-            timeout=120,
-            env=os.environ | LOCALE,
-        )
-        if made.returncode != 0:
-            raise ServerError(f"Kafka's storage could not be formatted:\n{made.stderr.strip()}")
+        _format(where, settings)
+    # Before the data is there, which without it would be taken for a newer one's.
+    version.write_text(jars.VERSION)
+    if not data.exists():
         draft.rename(data)
     settings.write_text(_properties(data, broker_port, controller_port))
+
+
+def _format(where: Place, settings: Path) -> None:
+    cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()[:22].replace("-", "A")
+    tool = ["kafka.tools.StorageTool", "format", "--standalone", "-t", cluster]
+    made = subprocess.run(
+        [*_java(where, ("-Xmx256m", "-XX:TieredStopAtLevel=1")), *tool, "-c", str(settings)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=os.environ | LOCALE,
+    )
+    if made.returncode != 0:
+        raise ServerError(f"Kafka's storage could not be formatted:\n{made.stderr.strip()}")
+
+
+def _demand_readable(data: Path, version: str) -> None:
+    """No broker reads what a newer one has written."""
+    if _numbers(version) > _numbers(jars.VERSION):
+        raise ServerError(
+            f"{data} was written by Kafka {version}, which {jars.VERSION} cannot read: set DATA_DIR "
+            "to another folder, or delete this one with all of its events"
+        )
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(map(int, version.split(".")))
 
 
 def command(where: Place, port: int, log: Path, pid_file: Path) -> Command:

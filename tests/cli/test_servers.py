@@ -23,6 +23,7 @@ from cli.servers import (
     connections,
     down,
     jars,
+    kafka,
     postgres,
     processes,
     running,
@@ -222,6 +223,19 @@ def test_a_data_dir_that_kafka_would_split_is_refused(data_dir: Path, separator:
     folder = data_dir / f"a{separator}b"
     said = complaint(portfolio(data_dir, "servers", "up", DATA_DIR=str(folder)), status=1)
     assert f"DATA_DIR {folder}: the embedded Kafka takes no path with `{separator}` in it" in said
+
+
+@pytest.mark.parametrize("version", [None, "4.3.0", "10.0.0"])
+def test_data_of_a_newer_kafka_is_refused(data_dir: Path, version: str | None) -> None:
+    home = data_dir / "kafka"
+    (home / "data").mkdir(parents=True)
+    if version is not None:
+        (home / "version").write_text(version)
+    with pytest.raises(ServerError, match=f"written by Kafka {version or '4.3.1'}"):
+        kafka.initialise(kafka.place(data_dir), 1, 2)
+    (home / "version").write_text("4.2.0")
+    kafka.initialise(kafka.place(data_dir), 1, 2)
+    assert (home / "version").read_text() == jars.VERSION
 
 
 def test_a_data_dir_that_cannot_be_written_is_named(data_dir: Path) -> None:
