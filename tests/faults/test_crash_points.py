@@ -16,6 +16,7 @@ HITS, HITS_LONG = 1, 10  # of each point
 AFTER_MAX = 4  # times that it comes there
 EVENTS_MAX, PER_SECOND = 40_000, 100.0
 CRASH_SECONDS_MAX = 60.0
+OTHER_ENDS_MAX = 3
 
 
 class Doomed:
@@ -26,6 +27,7 @@ class Doomed:
         self._left = [point for point in points for _ in range(hits)]
         rng.shuffle(self._left)
         self.hit: Counter[str] = Counter()
+        self._ended_otherwise = 0
         part.program = CRASHING
         self._start()
 
@@ -41,10 +43,16 @@ class Doomed:
         if not self._part.has_ended:
             assert time.monotonic() - self._started_at < CRASH_SECONDS_MAX, self._left[-1]
             return
-        point = self._left.pop()
-        self.hit[point] += 1
         said = self._part.said().splitlines()
         crashes = [line for line in said if line.startswith("crash at")]
+        if len(crashes) == self.hit.total():
+            # On a machine that is too busy a process ends by itself, as if it had been frozen.
+            self._ended_otherwise += 1
+            assert self._ended_otherwise <= OTHER_ENDS_MAX, said[-20:]
+            self._start()
+            return
+        point = self._left.pop()
+        self.hit[point] += 1
         assert len(crashes) == self.hit.total()
         assert crashes[-1] == f"crash at {point}"
         if self._left:
