@@ -4,8 +4,6 @@ import time
 from collections.abc import Iterable
 
 import psycopg2
-from confluent_kafka import IsolationLevel, TopicPartition
-from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]
 
 from cli import addresses, groups
 from cli.failures import patiently, told_plainly
@@ -13,6 +11,7 @@ from cli.groups import Place
 from cli.servers import Connections, ServerError, connections
 from cli.settings import Settings
 from cli.workers import Workers, ask_workers
+from streams.ends import ends_at
 from streams.topics import Admin
 from wire.topics import APP_ID, INPUTS, RESULTS
 
@@ -78,18 +77,8 @@ def behind_the_store(found: Connections, partitions: int) -> int:
 
 def end_offsets(kafka: Admin, places: Iterable[Place]) -> dict[Place, int]:
     """Where a reader of committed records ends."""
-    latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
-    asked = {TopicPartition(*place): latest for place in places}
-
-    def ask() -> dict[Place, int]:
-        answers = kafka.list_offsets(
-            asked,
-            isolation_level=IsolationLevel.READ_COMMITTED,
-            request_timeout=ANSWER_SECONDS_MAX,
-        )
-        return {(at.topic, at.partition): one.result().offset for at, one in answers.items()}
-
-    return patiently(kafka, ask)
+    asked = list(places)
+    return patiently(kafka, lambda: ends_at(kafka, asked, seconds_max=ANSWER_SECONDS_MAX))
 
 
 def _store_progress(database_url: str) -> dict[Place, int]:

@@ -57,12 +57,12 @@ class CommittedEnds:
         """Raises KafkaException while the broker is away."""
         self._kafka.poll(0)  # what it hears beside must not pile up
         try:
-            return _ends(self._kafka, places)
+            return ends_at(self._kafka, places)
         except KafkaException as error:
             if error.args[0].code() not in _OUTDATED:
                 raise
         self._kafka = Admin(self._broker)
-        return _ends(self._kafka, places)
+        return ends_at(self._kafka, places)
 
 
 def demand_decided(broker: Broker, partitions: Collection[int]) -> None:
@@ -98,23 +98,24 @@ def _patient_ends(
     until = time.monotonic() + _LEADERS_SECONDS_MAX
     while True:
         try:
-            return _ends(Admin(broker), places, level)
+            return ends_at(Admin(broker), places, level)
         except KafkaException:
             if time.monotonic() > until:
                 raise
             time.sleep(_PAUSE_SECONDS)
 
 
-def _ends(
+def ends_at(
     kafka: AdminClient,
     places: Collection[Place],
     level: IsolationLevel = IsolationLevel.READ_COMMITTED,
+    seconds_max: float = _ASK_SECONDS_MAX,
 ) -> dict[Place, int]:
     if not places:
         return {}
     latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
     asked = {TopicPartition(*place): place for place in places}
     futures = kafka.list_offsets(
-        dict.fromkeys(asked, latest), isolation_level=level, request_timeout=_ASK_SECONDS_MAX
+        dict.fromkeys(asked, latest), isolation_level=level, request_timeout=seconds_max
     )
     return {asked[at]: future.result().offset for at, future in futures.items()}

@@ -35,10 +35,8 @@ _NO_COSTS = (
 )
 
 
-# In most transactions base and trade currency are the same, and so are the amounts in both.
-
-
 def _costs(booked: Booked) -> str:
+    # In most transactions both currencies are the same, and so are the amounts in both.
     gross, net, gain = booked.gross_cost, booked.net_cost, booked.realized_gain_loss
     gross_text = plain(gross)
     net_text = gross_text if net is gross else plain(net)

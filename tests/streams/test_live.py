@@ -269,7 +269,7 @@ def test_metrics_and_status_are_shown_without_a_broker_and_the_lag_is_then_unkno
     def away(*arguments: object) -> None:
         raise KafkaException(KafkaError(KafkaError._TRANSPORT))
 
-    monkeypatch.setattr(ends, "_ends", away)
+    monkeypatch.setattr(ends, "ends_at", away)
     answer = worker.get("/metrics")
     assert answer.status_code == 200
     assert "portfolio_lag_records NaN" in answer.text
