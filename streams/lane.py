@@ -12,6 +12,7 @@ the log can say how far the batch came.
 
 import json
 import os
+import threading
 import time
 from collections.abc import Sequence
 from typing import Any, NoReturn, Protocol
@@ -48,6 +49,9 @@ STEPS_MAX, STEPS_MIN = 5000, 50  # entries of longer histories re-booked in one 
 # with records at hand, which are taken in first and booked after.
 REBOOKING_SECONDS, REBOOKING_SECONDS_WITH_RECORDS = 0.15, 0.05
 _INDEX = {topic.name: index for index, topic in enumerate(INPUTS)}
+# Lanes that compute at once only take the interpreter from each other, which costs each event an
+# eighth more. So one books at a time, while the others wait for Kafka or the disk.
+_booking = threading.Lock()
 
 
 class DefaultMethodChanged(Exception):
@@ -143,13 +147,14 @@ class Lane:
         return min(STEPS_MAX, max(STEPS_MIN, int(seconds / self._step_seconds)))
 
     def _handle(self, batches: Sequence[Batch]) -> None:
-        began = time.perf_counter()
         next_offsets = self._next_offsets(batches)
         records = [r for batch in batches for r in _input_records(batch)]
         as_of = self.progress.as_of + 1
         ledger = self._step.ledger
         rewinds, taken_back = ledger.rewinds, ledger.taken_back
-        outcome = self._step.run(records, as_of, self._steps(records))
+        with _booking:
+            began = time.perf_counter()
+            outcome = self._step.run(records, as_of, self._steps(records))
         progress = self._progress_after(outcome, records, next_offsets, as_of)
         encoded = state.encode_record(progress)
         booked = time.perf_counter()
