@@ -218,15 +218,18 @@ class _PortfolioFields(Document):
 
 
 class PortfolioRecord(_PortfolioFields):
-    """The record of a portfolio that is in force."""
+    """The record of a portfolio that is in force, and where it came from if that is known."""
 
+    source_topic: str | None = None
+    source_partition: int | None = None
+    source_offset: int | None = None
     through: Through
 
 
 class PortfolioOutcome(Document):
-    """What came out of a portfolio record: `booked` if the one in force has its content."""
+    """What came out of a portfolio record, and the one that is in force now."""
 
-    outcome: Literal["booked", "superseded", "conflict"]
+    outcome: Literal["booked", "duplicate", "superseded", "conflict"]
     result: PortfolioRecord
 
 

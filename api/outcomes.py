@@ -81,21 +81,20 @@ def outcome_of(posted: Posted, result: bytes) -> Outcome:
 
 def _name(posted: Posted, result: bytes) -> str:
     if isinstance(posted.event, Portfolio):
-        # The books do not keep which record brought the portfolio in force, ours or one with the
-        # same content before it.
-        return _compared(posted, decode_portfolio(result), "booked")
+        portfolio, source = decode_portfolio(result)
+        return "booked" if source == posted.source else _compared(posted, portfolio)
     entry = decode_result(result)
     if entry.source == posted.source:
         assert entry.status, "a worker gives no answer about what waits to be booked"
         return entry.status.lower()
-    return _compared(posted, entry.content, "duplicate")
+    return _compared(posted, entry.content)
 
 
-def _compared(posted: Posted, known: Transaction | Cancellation | Portfolio, same: str) -> str:
+def _compared(posted: Posted, known: Transaction | Cancellation | Portfolio) -> str:
     assert known.version >= posted.event.version, "the worker has taken ours in"
     if known.version > posted.event.version:
         return "superseded"
-    return same if known == posted.event else "conflict"
+    return "duplicate" if known == posted.event else "conflict"
 
 
 class _Asking:

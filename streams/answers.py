@@ -117,7 +117,7 @@ def portfolios(snapshot: Snapshot, partition: int, portfolio_ids: Iterable[str])
         if record is None:
             yield b"null"
         else:
-            encoded = encode_portfolio(record.portfolio, record.as_of)
+            encoded = encode_portfolio(record.portfolio, record.as_of, record.source)
             yield _with_through(encoded, snapshot, partition)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Protocol
 
-from calculator import Entry, Holding, Order, Portfolio, Transaction
+from calculator import Entry, Holding, Order, Portfolio, Source, Transaction
 from streams import state
 from streams.kept import HoldingCache, KeptHolding
 from wire import results
@@ -114,6 +114,11 @@ class StateJournal:
         record = state.PortfolioRecord(state.LAYOUT, 0, portfolio, walk)
         self._portfolios[portfolio.portfolio_id] = record
         self._put_portfolios[portfolio.portfolio_id] = True
+
+    def put_portfolio_source(self, portfolio_id: str, source: Source) -> None:
+        record = self._portfolio_record(portfolio_id)
+        assert record is not None
+        record.source = source
 
     def put_walk(self, portfolio_id: str, after: str | None) -> None:
         record = self._portfolio_record(portfolio_id)

@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from calculator import Holding, Lot, OpenLots, Order, Portfolio, ReliefMethod
+from calculator import Holding, Lot, OpenLots, Order, Portfolio, ReliefMethod, Source
 from wire.topics import CHANGELOG
 
 LAYOUT = 2
@@ -223,12 +223,14 @@ def fill_lots(stored: StoredHolding, paged: list[Lot]) -> None:
 
 class PortfolioRecord(msgspec.Struct, array_like=True):
     """A portfolio record in force. `walk` is the security up to which the portfolio's holdings
-    were met after its terms changed; None when all were."""
+    were met after its terms changed; None when all were. `source` is where it came from; versions
+    before this field did not keep it."""
 
     layout: int
     as_of: int
     portfolio: Portfolio
     walk: str | None
+    source: Source | None = None
 
 
 class Progress(msgspec.Struct, array_like=True):

@@ -208,7 +208,10 @@ class BookingStep:
         outcome: Outcome,
     ) -> None:
         if isinstance(content, Portfolio):
-            if self.ledger.take_portfolio(content) is Taken.CONFLICT:
+            taken = self.ledger.take_portfolio(content)
+            if taken is Taken.JOURNALLED:
+                self.journal.put_portfolio_source(content.portfolio_id, record.source)
+            elif taken is Taken.CONFLICT:
                 self._bury(record, Malformed((_CONFLICT,)), outcome)
             return
         match self.ledger.take(content, record.source):

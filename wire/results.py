@@ -233,7 +233,7 @@ def encode_lot(lot: Lot) -> bytes:
     ).encode()
 
 
-class _CurrentPortfolio(msgspec.Struct):
+class _CurrentPortfolio(msgspec.Struct, omit_defaults=True):
     portfolio_id: str
     base_currency: str
     cost_basis_method: str
@@ -243,13 +243,17 @@ class _CurrentPortfolio(msgspec.Struct):
     opened_on: str | None
     version: int
     as_of: int
+    source_topic: str | None = None
+    source_partition: int | None = None
+    source_offset: int | None = None
 
 
 _read_portfolio = msgspec.json.Decoder(_CurrentPortfolio).decode
 
 
-def encode_portfolio(portfolio: Portfolio, as_of: int) -> bytes:
+def encode_portfolio(portfolio: Portfolio, as_of: int, source: Source | None = None) -> bytes:
     """The record in force of a portfolio. Names are free text, so this one is escaped."""
+    topic, partition, offset = source or (None, None, None)
     return msgspec.json.encode(
         _CurrentPortfolio(
             portfolio.portfolio_id,
@@ -261,14 +265,17 @@ def encode_portfolio(portfolio: Portfolio, as_of: int) -> bytes:
             None if portfolio.opened_on is None else portfolio.opened_on.isoformat(),
             portfolio.version,
             as_of,
+            topic,
+            partition,
+            offset,
         )
     )
 
 
-def decode_portfolio(value: bytes) -> Portfolio:
-    """What `encode_portfolio` made."""
+def decode_portfolio(value: bytes) -> tuple[Portfolio, Source | None]:
+    """What `encode_portfolio` was given."""
     read = _read_portfolio(value)
-    return Portfolio(
+    portfolio = Portfolio(
         portfolio_id=read.portfolio_id,
         base_currency=read.base_currency,
         cost_basis_method=ReliefMethod(read.cost_basis_method),
@@ -278,3 +285,8 @@ def decode_portfolio(value: bytes) -> Portfolio:
         opened_on=None if read.opened_on is None else date.fromisoformat(read.opened_on),
         version=read.version,
     )
+    match read.source_topic, read.source_partition, read.source_offset:
+        case str() as topic, int() as partition, int() as offset:
+            return portfolio, Source(topic, partition, offset)
+        case _:
+            return portfolio, None

@@ -102,7 +102,7 @@ class Books:
         ]
         self._next = {(p.topic, p.partition): self._end(p) for p in every}
         self._consumer.assign([TopicPartition(*p, offset) for p, offset in self._next.items()])
-        self._in_force: dict[str, Portfolio] = {}
+        self._in_force: dict[str, tuple[Portfolio, Source]] = {}
         self._lock = threading.Lock()
         self.url = ""
         self.refusals = 0  # how many questions of results are answered 503 or without them
@@ -149,7 +149,7 @@ class Books:
             portfolio = decode_portfolio(message.value())
             assert not isinstance(portfolio, Malformed)
             if self._ledger.take_portfolio(portfolio) is Taken.JOURNALLED:
-                self._in_force[portfolio.portfolio_id] = portfolio
+                self._in_force[portfolio.portfolio_id] = portfolio, source
         else:
             event = decode_transaction(message.value())
             assert not isinstance(event, Malformed)
@@ -171,12 +171,13 @@ class Books:
     async def _portfolios(self, request: Request) -> Response:
         with self._lock:
             known = [self._in_force.get(one) for one in (await request.json())["identities"]]
-        results = [
-            "null" if one is None else encode_portfolio(one, 1)[:-1].decode() + ',"through":{}}'
-            for one in known
-        ]
+        results = ["null" if one is None else _in_force(*one) for one in known]
         return Response(f'{{"results":[{",".join(results)}]}}')
 
     def _result(self, identity: list[str]) -> str:
         entry = self._ledger.journal.entry(*identity)
         return "null" if entry is None else encode_result(entry)[:-1].decode() + ',"through":{}}'
+
+
+def _in_force(portfolio: Portfolio, source: Source) -> str:
+    return encode_portfolio(portfolio, 1, source)[:-1].decode() + ',"through":{}}'

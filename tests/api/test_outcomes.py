@@ -173,8 +173,13 @@ def test_each_portfolio_record_has_its_outcome(api: httpx.Client, portfolio_id: 
     records = [second, second | {"base_currency": "USD"}, first | {"version": 2}]
     response = api.post("/ingest/portfolios", params=WAIT, json={"portfolios": records})
     found = response.json()["outcomes"]
-    assert [each["outcome"] for each in found] == ["booked", "conflict", "superseded"]
+    assert [each["outcome"] for each in found] == ["duplicate", "conflict", "superseded"]
     assert found[1]["result"]["base_currency"] == "EUR"
+
+    records = [second | {"version": 2}] * 2
+    response = api.post("/ingest/portfolios", params=WAIT, json={"portfolios": records})
+    found = response.json()["outcomes"]
+    assert [each["outcome"] for each in found] == ["booked", "duplicate"]
 
 
 def test_waiting_without_a_worker_is_202(settings: ApiSettings, portfolio_id: str) -> None:

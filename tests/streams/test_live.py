@@ -190,13 +190,15 @@ def test_portfolio_records_in_force_are_given_in_their_order(worker: Worker) -> 
     worker.portfolio("LIFO")
     worker.portfolio("HIFO", version=3)
     worker.portfolio("AVCO", version=2)
+    worker.portfolio("HIFO", version=3)
     worker.trade("T0")
     worker.book()
     asked = text_of({"partition": 0, "identities": ["NONE", P, P]})
     found = worker.post(asked, "/portfolios").json()["results"]
     assert [each and each["cost_basis_method"] for each in found] == [None, "HIFO", "HIFO"]
-    assert (found[1]["version"], found[1]["through"]["portfolios"]) == (3, 3)
+    assert (found[1]["version"], found[1]["through"]["portfolios"]) == (3, 4)
     assert found[1]["as_of"] > 0
+    assert found[1]["source_offset"] == 1, "the one of the two that are the same that was first"
 
 
 def test_an_answer_that_is_full_leaves_the_rest_to_the_next_question(

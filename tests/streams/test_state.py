@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calculator import EXACT, Holding, Lot, Order, Portfolio, ReliefMethod
+from calculator import EXACT, Holding, Lot, Order, Portfolio, ReliefMethod, Source
 from calculator.holding import LOWEST
 from streams import state
 from streams.state import LayoutError
@@ -181,7 +181,7 @@ def a_portfolio() -> state.PortfolioRecord:
         portfolio_id="P", base_currency="EUR", cost_basis_method=ReliefMethod.HIFO, name="Zürich",
         client_id=None, booking_center="x", opened_on=date(2020, 2, 29), version=3,
     )  # fmt: skip
-    return state.PortfolioRecord(state.LAYOUT, 8, portfolio, "S")
+    return state.PortfolioRecord(state.LAYOUT, 8, portfolio, "S", Source("portfolios", 3, 17))
 
 
 def a_progress() -> state.Progress:
@@ -192,6 +192,12 @@ def test_a_portfolio_record_reads_as_it_was_written() -> None:
     read = state.decode_portfolio_record(state.encode_record(a_portfolio()))
     assert read == a_portfolio()
     assert read.portfolio == a_portfolio().portfolio
+
+
+def test_a_portfolio_record_from_before_its_source_was_kept_is_read_without_one() -> None:
+    *before, _ = msgspec.msgpack.decode(state.encode_record(a_portfolio()))
+    read = state.decode_portfolio_record(msgspec.msgpack.encode(before))
+    assert (read.portfolio, read.source) == (a_portfolio().portfolio, None)
 
 
 def test_progress_reads_as_it_was_written() -> None:

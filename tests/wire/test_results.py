@@ -28,7 +28,8 @@ def test_a_portfolio_in_force_is_read_as_it_was_written() -> None:
         bare, name='"Zoë"', client_id="C", booking_center="B", opened_on=date(2024, 2, 29)
     )
     for portfolio in (bare, full):
-        assert decode_portfolio(encode_portfolio(portfolio, 3)) == portfolio
+        for source in (None, Source("portfolios", 3, 17)):
+            assert decode_portfolio(encode_portfolio(portfolio, 3, source)) == (portfolio, source)
 
 
 def test_the_largest_result_is_a_record_that_kafka_takes() -> None:
