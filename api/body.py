@@ -26,7 +26,8 @@ async def read_body(request: Request, bytes_max: int) -> bytes:
     async for chunk in request.stream():
         body += chunk
         if len(body) > bytes_max:
-            raise too_large(f"The body has more than {bytes_max} bytes.")
+            message = f"the body has more than {bytes_max} bytes"
+            raise too_large(ProblemError(pointer(), Rule.MESSAGE_MUST_FIT, message))
     return bytes(body)
 
 
@@ -55,7 +56,8 @@ def list_elements(body: bytes, name: str) -> list[bytes]:
     if not elements:
         raise _broken((name,), "list_must_not_be_empty", "there is nothing in it")
     if len(elements) > LIST_LENGTH_MAX:
-        raise too_large(f"{len(elements)} elements are more than {LIST_LENGTH_MAX}.")
+        message = f"{len(elements)} elements are more than {LIST_LENGTH_MAX}"
+        raise too_large(ProblemError(pointer(name), "list_must_fit", message))
     return [bytes(element) for element in elements]
 
 

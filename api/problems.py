@@ -78,8 +78,10 @@ def forbidden(detail: str, errors: Iterable[ProblemError] = ()) -> Problem:
     return Problem(HTTPStatus.FORBIDDEN, "forbidden", detail, errors)
 
 
-def too_large(detail: str) -> Problem:
-    return Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", detail)
+def too_large(error: ProblemError) -> Problem:
+    """413: more than is read at once."""
+    detail = "The request is too large."
+    return Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", detail, [error])
 
 
 def unavailable(kind: str, detail: str) -> Problem:

@@ -52,8 +52,8 @@ def problem_of(response: httpx.Response, status: int) -> dict[str, Any]:
     return problem
 
 
-def errors_of(response: httpx.Response) -> list[tuple[str, str]]:
-    return [(e["pointer"], e["rule"]) for e in problem_of(response, 422)["errors"]]
+def errors_of(response: httpx.Response, status: int = 422) -> list[tuple[str, str]]:
+    return [(e["pointer"], e["rule"]) for e in problem_of(response, status)["errors"]]
 
 
 def test_a_transaction_is_in_kafka_as_it_was_sent_when_202_comes(
@@ -193,7 +193,8 @@ def test_a_malformed_portfolio_is_named_by_its_index(api: httpx.Client) -> None:
 def test_a_transaction_of_64_kib_is_taken_in_and_a_byte_more_is_413(api: httpx.Client) -> None:
     event = json.dumps(buy()).encode()
     assert api.post("/ingest/transaction", content=event.ljust(64 * 1024)).status_code == 202
-    problem_of(api.post("/ingest/transaction", content=event.ljust(64 * 1024 + 1)), 413)
+    too_long = api.post("/ingest/transaction", content=event.ljust(64 * 1024 + 1))
+    assert errors_of(too_long, 413) == [("", "message_must_fit")]
 
 
 def test_a_body_of_unknown_length_is_bounded_while_it_is_read(api: httpx.Client) -> None:
@@ -202,9 +203,11 @@ def test_a_body_of_unknown_length_is_bounded_while_it_is_read(api: httpx.Client)
 
 
 def test_a_list_of_more_than_8_mib_or_ten_thousand_is_413(api: httpx.Client) -> None:
-    problem_of(api.post("/ingest/transactions", content=b" " * (LIST_BYTES_MAX + 1)), 413)
-    too_many = b'{"transactions":[' + b"1," * 10_000 + b"1]}"
-    problem_of(api.post("/ingest/transactions", content=too_many), 413)
+    too_long = api.post("/ingest/transactions", content=b" " * (LIST_BYTES_MAX + 1))
+    assert errors_of(too_long, 413) == [("", "message_must_fit")]
+    elements = b'{"transactions":[' + b"1," * 10_000 + b"1]}"
+    too_many = api.post("/ingest/transactions", content=elements)
+    assert errors_of(too_many, 413) == [("/transactions", "list_must_fit")]
 
 
 def test_ten_thousand_transactions_are_taken_in_at_once(api: httpx.Client) -> None:
