@@ -15,6 +15,9 @@ LIST_LENGTH_MAX = 10_000
 # A JSON object of one member, up to its value, and what may follow the value.
 _HEAD = re.compile(rb'\s*\{\s*"(?:[^"\\]|\\.)*"\s*:\s*')
 _TAIL = re.compile(rb"\s*\}\s*")
+# An escape that is one half of a surrogate pair, without the other; msgspec calls it truncated.
+_HIGH, _LOW = rb"u[dD][89abAB][0-9a-fA-F]{2}", rb"u[dD][c-fC-F][0-9a-fA-F]{2}"
+_HALF_A_PAIR = re.compile(rb"\\(?<!\\\\)(?:%b(?!\\%b)|(?<!\\%b\\)%b)" % (_HIGH, _LOW, _HIGH, _LOW))
 _read_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _read_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
@@ -66,7 +69,12 @@ def _only_member(body: bytes, name: str) -> msgspec.Raw:
         members = _read_members(body)
     except msgspec.ValidationError as error:
         raise _broken((), Rule.MESSAGE_MUST_BE_AN_OBJECT, str(error)) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UnicodeDecodeError as error:
+        raise _broken((), Rule.MESSAGE_MUST_BE_UTF8, str(error)) from None
+    except (msgspec.DecodeError, RecursionError) as error:
+        if half := _HALF_A_PAIR.search(body):
+            message = f"{half[0].decode()} is half of a surrogate pair"
+            raise _broken((), Rule.MESSAGE_MUST_BE_UTF8, message) from None
         raise _broken((), Rule.MESSAGE_MUST_BE_JSON, str(error)) from None
     for unknown in members.keys() - {name}:
         raise _broken((printable(unknown),), Rule.FIELD_MUST_BE_KNOWN, "there is no such field")

@@ -105,6 +105,29 @@ def test_what_is_no_event_is_refused_with_a_problem(api: httpx.Client, body: byt
     assert errors_of(api.post("/ingest/transactions", content=wrapped))
 
 
+@pytest.mark.parametrize(
+    ("body", "half"),
+    [
+        (r'{"\ud800": 1}', r"\ud800"),
+        (r'{"transactions": ["\uDBFFx"]}', r"\uDBFF"),
+        (r'{"transactions": [{"\ud83d\ude00\udc00": 1}]}', r"\udc00"),
+    ],
+)
+def test_half_a_surrogate_pair_is_named(api: httpx.Client, body: str, half: str) -> None:
+    [error] = problem_of(api.post("/ingest/transactions", content=body), 422)["errors"]
+    assert (error["pointer"], error["rule"]) == ("", "message_must_be_utf8")
+    assert error["message"] == f"{half} is half of a surrogate pair"
+
+
+@pytest.mark.parametrize("body", [r'{"\ud83d\ude00"', r'{"\\ud800"', "{"])
+def test_a_body_that_is_cut_off_is_not_taken_for_one_with_half_a_pair(
+    api: httpx.Client, body: str
+) -> None:
+    assert errors_of(api.post("/ingest/transactions", content=body)) == [
+        ("", "message_must_be_json")
+    ]
+
+
 def test_a_list_is_taken_in_whole_in_its_order(
     api: httpx.Client, servers: Connections, partitions: int
 ) -> None:
