@@ -22,15 +22,17 @@ WORKERS_REMEMBER_SECONDS = 0.1  # longer than they repeat an answer for
 
 def wait_until_applied(settings: Settings, seconds: float) -> Workers:
     """Wait until every partition is served and all that came in is booked and stored; return the
-    workers, or raise when the time is over."""
+    workers, or raise when the time is over, or at once where waiting is of no use."""
     deadline = time.monotonic() + seconds
     found, partitions = connections(settings), settings.partitions
     while True:
         workers = ask_all(settings)
+        unserved = workers.unserved(partitions)
+        if unserved and workers.refusing:
+            raise ServerError(f"{', '.join(workers.refusals())}: set it here to the one of theirs")
         # Books first: what they publish meanwhile is then counted as not stored.
         to_book = behind_the_books(found, workers, partitions)
         to_store = behind_the_store(found, partitions)
-        unserved = workers.unserved(partitions)
         if not (to_book or to_store or unserved):
             return workers
         if time.monotonic() > deadline:

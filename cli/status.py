@@ -83,7 +83,7 @@ def _silent(settings: Settings, workers: Workers) -> list[str]:
     started = addresses.written(settings)
     heard = {one.url for one in workers.statuses}
     silent = [url for url in started.workers if url not in heard] if started is not None else []
-    return [f"the worker {url} asks for another CLUSTER_SECRET" for url in workers.refusing] + [
+    return workers.refusals() + [
         f"the worker {url} does not answer" for url in silent if url not in workers.refusing
     ]
 

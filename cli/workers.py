@@ -44,6 +44,9 @@ class Workers:
     def unserved(self, partitions: int) -> list[int]:
         return [partition for partition in range(partitions) if partition not in self.owners]
 
+    def refusals(self) -> list[str]:
+        return [f"the worker {url} asks for another CLUSTER_SECRET" for url in self.refusing]
+
     def inputs(self) -> dict[str, int]:
         return {name: sum(s.inputs[name] for s in self.statuses) for name in COUNTS}
 

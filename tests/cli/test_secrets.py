@@ -140,6 +140,17 @@ def test_a_worker_with_another_secret_is_told_from_one_that_is_away(
     assert f"the worker {url} does not answer" not in said["away"]
 
 
+@pytest.mark.parametrize("secret", ["", SECRET + "x"])
+def test_verify_does_not_wait_for_a_worker_with_another_secret(
+    nowhere: Portfolio, secret: str
+) -> None:
+    with worker(SECRET) as url:
+        told = nowhere.environment | {"WORKER_URLS": url, "CLUSTER_SECRET": secret}
+        refused = Portfolio(told)("verify", "--wait", "600", code=1)
+    said = refused.stderr.replace("\n", " ")
+    assert f"the worker {url} asks for another CLUSTER_SECRET" in said
+
+
 def test_a_worker_without_a_secret_takes_any() -> None:
     with worker(None) as url:
         assert ask_workers([url], SECRET).owners == ask_workers([url], None).owners == {0: url}
