@@ -58,7 +58,7 @@ def read_event(value: bytes, door: Door[Event]) -> Event:
     """The event; a problem 422 if it is malformed."""
     event = door.decode(value)
     if isinstance(event, Malformed):
-        raise invalid(errors_of(event))
+        raise invalid(errors_of(event), event.rules_broken)
     return event
 
 
@@ -75,7 +75,7 @@ async def read_events(body: bytes, door: Door[Event]) -> list[tuple[Event, bytes
             in_turn = 0
         event = door.decode(value)
         if isinstance(event, Malformed):
-            broken += len(event.errors)
+            broken += event.rules_broken
             # A list of junk breaks a million rules; nobody is shown more than a few.
             if len(errors) < ERRORS_SHOWN_MAX:
                 errors += errors_of(event, door.name, index)

@@ -95,9 +95,14 @@ class FieldError:
 
 @dataclass(frozen=True, slots=True)
 class Malformed:
-    """An event that cannot be read, and everything that is wrong with it."""
+    """An event that cannot be read, and what is wrong with it."""
 
     errors: tuple[FieldError, ...]
+    left_off: int = 0  # more errors than are listed
+
+    @property
+    def rules_broken(self) -> int:
+        return len(self.errors) + self.left_off
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ class Form:
 
     def __init__(self, members: Members, known: Collection[str]) -> None:
         self.errors: list[FieldError] = []
+        self.left_off = 0
         self._values: dict[str, object] = {}
         self._bad: set[str] = set()
         for name, value in members:
@@ -36,6 +37,8 @@ class Form:
         self._bad.add(name)
         if len(self.errors) < ERRORS_MAX:
             self.errors.append(FieldError(printable(name), rule, message))
+        else:
+            self.left_off += 1
 
     def is_bad(self, *names: str) -> bool:
         """Whether the value of one of them could not be read."""

@@ -43,7 +43,7 @@ def decode_portfolio(value: bytes | None) -> Portfolio | Malformed:
     opened_on = form.take("opened_on", calendar_date)
     version = form.take("version", version_number) or 1
     if form.errors:
-        return Malformed(tuple(form.errors))
+        return Malformed(tuple(form.errors), form.left_off)
     assert portfolio_id is not None
     assert base_currency is not None
     assert cost_basis_method is not None

@@ -80,7 +80,7 @@ def read_by_rule(value: bytes | None) -> Transaction | Cancellation | Malformed:
     version = form.take("version", version_number) or 1
     _check_type(form, kind, quantity, price, gross_transaction_amount, version)
     if form.errors:
-        return Malformed(tuple(form.errors))
+        return Malformed(tuple(form.errors), form.left_off)
     assert transaction_id is not None
     assert portfolio_id is not None
     if not isinstance(kind, TransactionType):

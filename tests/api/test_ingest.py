@@ -274,17 +274,17 @@ def test_waiting_is_bounded_and_spelled_right(api: httpx.Client, query: str, poi
     assert found == pointer
 
 
-def test_of_a_list_of_junk_the_first_errors_are_shown_and_all_counted(api: httpx.Client) -> None:
-    junk = "{" + ",".join(f'"{n}":1' for n in range(60)) + "}"
-    body = '{"transactions":[' + ",".join([junk] * 9_000) + "]}"
-    problem = problem_of(api.post("/ingest/transactions", content=body.encode()), 422)
-    per_event = len(
-        problem_of(api.post("/ingest/transaction", content=junk.encode()), 422)["errors"]
-    )
-    assert per_event > 60
-    assert len(problem["errors"]) == ERRORS_SHOWN_MAX
-    broken = 9_000 * per_event
-    assert problem["detail"].startswith(f"{broken} rules are broken. ({broken - 100} more ")
+def test_of_junk_the_first_errors_are_shown_and_all_counted(api: httpx.Client) -> None:
+    needed = 3  # both ids and the type, without which nothing else is
+    junk = "{" + ",".join(f'"{n}":1' for n in range(150)) + "}"
+    body = '{"transactions":[' + ",".join([junk] * 5_000) + "]}"
+    for path, content, broken in (
+        ("/ingest/transaction", junk, 150 + needed),
+        ("/ingest/transactions", body, 5_000 * (150 + needed)),
+    ):
+        problem = problem_of(api.post(path, content=content), 422)
+        assert len(problem["errors"]) == ERRORS_SHOWN_MAX
+        assert problem["detail"].startswith(f"{broken} rules are broken. ({broken - 100} more ")
 
 
 def test_the_name_of_an_unknown_field_is_not_repeated_at_any_length(api: httpx.Client) -> None:
