@@ -3,11 +3,13 @@
 import hmac
 import socket
 import threading
+from http import HTTPStatus
 
 import structlog
 import uvicorn
-from fastapi import FastAPI, Response
+from fastapi import FastAPI, Request, Response
 from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from wire.workers import PROBLEM, SECRET_HEADER, problem
@@ -35,10 +37,22 @@ def open_door(api: FastAPI, host: str, port: int) -> None:
     ).start()
 
 
-def guard(api: FastAPI, cluster_secret: str | None) -> None:
-    """Answer only who sends the secret; where there is none, everybody."""
+def bare_api(title: str, cluster_secret: str | None) -> FastAPI:
+    """Answers only who sends the secret; where there is none, everybody."""
+    api = FastAPI(title=title, docs_url=None, redoc_url=None, openapi_url=None)
     if cluster_secret is not None:
         api.add_middleware(Guarded, secret=cluster_secret)
+    # A path that does not exist is no problem of ours: the API takes such a 404 for an answer
+    # about the books, and the store may have the port that was a worker's.
+    api.add_exception_handler(HTTPStatus.METHOD_NOT_ALLOWED, _not_allowed)
+    return api
+
+
+async def _not_allowed(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    detail = f"{request.method} is not for {request.url.path}"
+    body = problem(error.status_code, "method-not-allowed", detail)
+    return Response(body, error.status_code, error.headers, PROBLEM)
 
 
 class Guarded:

@@ -22,7 +22,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from streams import answers, metrics
 from streams.answers import Refusal
 from streams.app import WorkerApp
-from streams.doors import guard, open_door
+from streams.doors import bare_api, open_door
 from streams.lag import InputLag
 from streams.lane import Lane
 from streams.tables import is_corruption
@@ -59,12 +59,11 @@ def start(app: WorkerApp) -> None:
 
 
 def create_api(app: WorkerApp) -> FastAPI:
-    api = FastAPI(title="Worker", docs_url=None, redoc_url=None, openapi_url=None)
+    api = bare_api("Worker", app.settings.cluster_secret)
     _add_answers(api, app)
     _add_applied(api, app)
     _add_many(api, app)
     _add_self(api, app)
-    guard(api, app.settings.cluster_secret)
 
     @api.exception_handler(Refusal)
     async def refused(request: Request, refusal: Refusal) -> Response:

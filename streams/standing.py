@@ -9,7 +9,7 @@ from faust.types.tuples import TP
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from streams import metrics
-from streams.doors import guard
+from streams.doors import bare_api
 from streams.ends import CommittedEnds
 from wire.broker import Broker
 
@@ -23,8 +23,7 @@ def create_api(
     cluster_secret: str | None,
 ) -> FastAPI:
     """`standing` says OK or what the store waits for, `progress` how far each partition is."""
-    api = FastAPI(title="Store", docs_url=None, redoc_url=None, openapi_url=None)
-    guard(api, cluster_secret)
+    api = bare_api("Store", cluster_secret)
     committed = CommittedEnds(broker)
 
     @api.get("/livez")

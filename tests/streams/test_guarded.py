@@ -17,7 +17,7 @@ from streams.membership import Membership
 from streams.settings import StoreSettings
 from streams.tables import Table
 from streams.transport import BatchConsumer
-from tests.streams.asked import P, Worker, paths
+from tests.streams.asked import P, Worker, assert_refused, paths
 from wire.broker import Broker
 from wire.workers import SECRET_HEADER
 
@@ -138,6 +138,10 @@ def test_a_store_answers_who_sends_the_secret_as_one_without_answers_everybody()
     for path in STORE_ROUTES:
         assert ask(door_of_a_store(SECRET), "GET", path, SENT).status_code == 200, path
         assert ask(door_of_a_store(None), "GET", path, {}).status_code == 200, path
+
+
+def test_a_method_that_is_not_for_a_path_of_a_store_is_a_problem() -> None:
+    assert_refused(ask(door_of_a_store(None), "POST", "/livez", {}), 405, "method-not-allowed")
 
 
 @pytest.mark.parametrize(("secret", "status"), [(SECRET, 401), (None, 200)])

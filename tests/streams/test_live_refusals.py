@@ -147,3 +147,18 @@ def test_what_is_deep_is_refused_as_any_other_that_asks_nothing(worker: Worker) 
     for body in deep(MESSAGE_BYTES_MAX):
         assert worker.post(body).status_code == 422
     assert worker.get("/livez").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/owners", f"/portfolios/{P}/positions"])
+def test_a_method_that_is_not_for_a_path_is_a_problem(worker: Worker, path: str) -> None:
+    answer = worker.post(b"", path)
+    assert_refused(answer, 405, "method-not-allowed")
+    assert answer.headers["allow"] == "GET"
+
+
+def test_a_path_that_does_not_exist_is_not_told_as_what_the_books_do_not_have(
+    worker: Worker,
+) -> None:
+    answer = worker.get("/none")
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] != "application/problem+json"
