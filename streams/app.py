@@ -12,7 +12,7 @@ import structlog
 from faust.types.tuples import TP
 
 from streams import metrics
-from streams.ends import Undecided, demand_decided, ends_of
+from streams.ends import Ends, Undecided, demand_decided
 from streams.lane import DefaultMethodChanged, Lane
 from streams.log import TransactionLog
 from streams.membership import Membership, now
@@ -83,13 +83,14 @@ class WorkerApp(Application):
         self.pumps.clear()
         gc.collect()
         logs = await self._start_logs(partitions)
-        restorer = Restorer(self.settings.kafka, self._tables)
+        restorer, ends = Restorer(self.settings.kafka, self._tables), Ends(self.settings.kafka)
         try:
-            await asyncio.to_thread(demand_decided, self.settings.kafka, partitions)
+            await asyncio.to_thread(demand_decided, ends, partitions)
             tables = await asyncio.to_thread(restorer.restore, partitions)
             # Read first, so that nothing of a backlog is booked twice: under the terms of a
             # portfolio without a record, and then under those of the record.
-            known = await asyncio.to_thread(ends_of, self.settings.kafka, PORTFOLIOS, partitions)
+            first = [TP(PORTFOLIOS.name, partition) for partition in partitions]
+            known = await asyncio.to_thread(ends.patiently, first)
             for partition, transactions in zip(partitions, logs, strict=True):
                 lots_max = self.settings.cached_lots_max // len(partitions)
                 lane = Lane(
@@ -103,7 +104,7 @@ class WorkerApp(Application):
         except Undecided as error:
             log.critical("transaction_undecided", error=str(error))
             os._exit(EXIT_UNDECIDED)
-        self.batches.read_first({TP(*place): end for place, end in known.items()})
+        self.batches.read_first(known)
         log.info("took_over", partitions=partitions, seconds=round(time.monotonic() - began, 3))
         return {
             TP(topic.name, partition): pump.lane.progress.next_offsets[index]

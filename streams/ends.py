@@ -9,7 +9,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-d
 
 from streams.topics import Admin
 from wire.broker import Broker
-from wire.topics import CHANGELOG, COMPLETED, PORTFOLIOS_CURRENT, POSITIONS, Topic
+from wire.topics import CHANGELOG, COMPLETED, PORTFOLIOS_CURRENT, POSITIONS
 
 # What a client is told whose knowledge of the leaders is from before a restart of the broker. It
 # keeps that knowledge for minutes.
@@ -46,63 +46,58 @@ class Undecided(Exception):
         )
 
 
-class CommittedEnds:
-    """Where readers of committed records end. From any thread."""
+class Ends:
+    """Asks where topics end, for readers of committed records unless told otherwise. From any
+    thread."""
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
         self._kafka = Admin(broker)
 
-    def of(self, places: Collection[Place]) -> dict[Place, int]:
+    def of(
+        self, places: Collection[Place], level: IsolationLevel = IsolationLevel.READ_COMMITTED
+    ) -> dict[Place, int]:
         """Raises KafkaException while the broker is away."""
         self._kafka.poll(0)  # what it hears beside must not pile up
         try:
-            return ends_at(self._kafka, places)
+            return ends_at(self._kafka, places, level)
         except KafkaException as error:
+            self._kafka = Admin(self._broker)
             if error.args[0].code() not in _OUTDATED:
                 raise
-        self._kafka = Admin(self._broker)
-        return ends_at(self._kafka, places)
+        return ends_at(self._kafka, places, level)
+
+    def patiently(
+        self, places: Collection[Place], level: IsolationLevel = IsolationLevel.READ_COMMITTED
+    ) -> dict[Place, int]:
+        """Of a broker that may just have started: it leads one partition after the other."""
+        until = time.monotonic() + _LEADERS_SECONDS_MAX
+        while True:
+            try:
+                return self.of(places, level)
+            except KafkaException:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(_PAUSE_SECONDS)
 
 
-def demand_decided(broker: Broker, partitions: Collection[int]) -> None:
+def demand_decided(ends: Ends, partitions: Collection[int]) -> None:
     """Raise Undecided where a writer before left records that nothing will decide any more. The
     producers of the partitions have been started: what is open now is another owner's, if we
     have lost the partitions meanwhile, and ends by itself."""
     places = [(topic.name, partition) for topic in _OWNED for partition in partitions]
-    written = _patient_ends(broker, places, IsolationLevel.READ_UNCOMMITTED)
+    written = ends.patiently(places, IsolationLevel.READ_UNCOMMITTED)
     until = time.monotonic() + UNDECIDED_SECONDS
-    while undecided := _open_below(broker, written):
+    while undecided := open_below(ends, written):
         if time.monotonic() > until:
             raise Undecided(undecided)
         time.sleep(_PAUSE_SECONDS)
 
 
-def ends_of(
-    broker: Broker, topic: Topic, partitions: Collection[int]
-) -> dict[tuple[str, int], int]:
-    """Where readers of committed records end now, in these partitions."""
-    places = [(topic.name, partition) for partition in partitions]
-    return _patient_ends(broker, places, IsolationLevel.READ_COMMITTED)
-
-
-def _open_below(broker: Broker, written: Mapping[Place, int]) -> list[Place]:
-    committed = _patient_ends(broker, written.keys(), IsolationLevel.READ_COMMITTED)
+def open_below(ends: Ends, written: Mapping[Place, int]) -> list[Place]:
+    """Places with records below these offsets that are neither committed nor aborted."""
+    committed = ends.patiently(written.keys())
     return [place for place, end in written.items() if committed[place] < end]
-
-
-def _patient_ends(
-    broker: Broker, places: Collection[Place], level: IsolationLevel
-) -> dict[Place, int]:
-    """Of a broker that may just have started: it leads one partition after the other."""
-    until = time.monotonic() + _LEADERS_SECONDS_MAX
-    while True:
-        try:
-            return ends_at(Admin(broker), places, level)
-        except KafkaException:
-            if time.monotonic() > until:
-                raise
-            time.sleep(_PAUSE_SECONDS)
 
 
 def ends_at(

@@ -5,7 +5,7 @@ import time
 from faust.types.tuples import TP
 
 from streams.app import WorkerApp
-from streams.ends import CommittedEnds
+from streams.ends import Ends
 from streams.fetched import Positions
 from wire.topics import INPUTS
 
@@ -17,7 +17,7 @@ class InputLag:
 
     def __init__(self, app: WorkerApp) -> None:
         self._app = app
-        self._ends = CommittedEnds(app.settings.kafka)
+        self._ends = Ends(app.settings.kafka)
         self._asked_at = 0.0
         self._records = 0
 

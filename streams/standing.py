@@ -10,7 +10,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from streams import metrics
 from streams.doors import bare_api
-from streams.ends import CommittedEnds
+from streams.ends import Ends
 from wire.broker import Broker
 
 OK = "ok"
@@ -24,7 +24,7 @@ def create_api(
 ) -> FastAPI:
     """`standing` says OK or what the store waits for, `progress` how far each partition is."""
     api = bare_api("Store", cluster_secret)
-    committed = CommittedEnds(broker)
+    committed = Ends(broker)
 
     @api.get("/livez")
     async def livez() -> dict[str, str]:

@@ -5,7 +5,7 @@ import signal
 import psutil
 from confluent_kafka import IsolationLevel
 
-from streams.ends import _open_below, _patient_ends
+from streams.ends import Ends, open_below
 from streams.lane import EXIT_LANE_FAILED
 from tests.faults.crashing import OF_A_WORKER
 from tests.faults.test_crash_points import CRASHING
@@ -37,8 +37,8 @@ def is_frozen(worker: Part) -> bool:
 def open_transactions(system: System) -> list[tuple[str, int]]:
     """Partitions of results with records that are neither committed nor aborted."""
     places = [(COMPLETED.name, p) for p in range(PARTITIONS)]
-    written = _patient_ends(system.kafka, places, IsolationLevel.READ_UNCOMMITTED)
-    return _open_below(system.kafka, written)
+    ends = Ends(system.kafka)
+    return open_below(ends, ends.patiently(places, IsolationLevel.READ_UNCOMMITTED))
 
 
 def test_a_worker_frozen_inside_a_transaction_is_fenced_by_the_broker_alone(

@@ -3,11 +3,11 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import KafkaError, KafkaException, Producer
 
 from cli.servers import Connections
 from streams import ends
-from streams.ends import Undecided, demand_decided
+from streams.ends import Ends, Undecided, demand_decided
 from streams.topics import create_topics
 from tests.streams.lanes import PARTITIONS
 from wire.broker import Broker
@@ -39,12 +39,15 @@ def test_a_transaction_whose_end_never_comes_is_named(
 ) -> None:
     monkeypatch.setattr(ends, "UNDECIDED_SECONDS", 0.5)
     with pytest.raises(Undecided, match=rf"{CHANGELOG.name} {P}, as"):
-        demand_decided(kafka, [P - 1, P])
-    demand_decided(kafka, [P - 1])
+        demand_decided(Ends(kafka), [P - 1, P])
+    demand_decided(Ends(kafka), [P - 1])
 
 
 def test_one_that_is_only_under_way_is_waited_for(kafka: Broker, opened: Producer) -> None:
+    is_committing = threading.Event()
+
     def commit() -> None:
+        is_committing.set()
         opened.commit_transaction()
         # The next one was not open when it was looked.
         opened.begin_transaction()
@@ -53,6 +56,31 @@ def test_one_that_is_only_under_way_is_waited_for(kafka: Broker, opened: Produce
 
     committing = threading.Timer(1.0, commit)
     committing.start()
-    demand_decided(kafka, [P])
-    assert committing.finished.is_set()
+    demand_decided(Ends(kafka), [P])
+    assert is_committing.is_set()
     committing.join()
+
+
+@pytest.mark.parametrize(
+    ("code", "is_answered"),
+    [(KafkaError.FENCED_LEADER_EPOCH, True), (KafkaError._TRANSPORT, False)],
+)
+def test_a_client_whose_question_failed_is_replaced(
+    monkeypatch: pytest.MonkeyPatch, code: int, is_answered: bool
+) -> None:
+    asked: list[object] = []
+
+    def ends_at(kafka: object, *_: object) -> dict[object, int]:
+        asked.append(kafka)
+        if len(asked) == 1:
+            raise KafkaException(KafkaError(code))
+        return {}
+
+    monkeypatch.setattr(ends, "ends_at", ends_at)
+    of_one = Ends(Broker(bootstrap="127.0.0.1:1"))
+    if not is_answered:
+        with pytest.raises(KafkaException):
+            of_one.of([])
+    assert of_one.of([]) == {}
+    first, second = asked
+    assert second is not first
