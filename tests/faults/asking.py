@@ -4,7 +4,7 @@ import json
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from itertools import count
 from random import Random
 from typing import Any, Literal, NamedTuple, get_args
@@ -14,7 +14,9 @@ import httpx
 from tests.oracle.compare import differences, lot_differences
 from tests.oracle.decode import Record
 from tests.oracle.fold import Books, expected
+from tests.oracle.murmur2 import partition_of
 from tests.system.events import trade
+from tests.system.log import PARTITIONS
 
 OK, UNKNOWN, TRY_AGAIN = 200, 404, 503
 INPUTS = ("raw_transactions", "raw_transactions_forwarded", "portfolios")
@@ -42,6 +44,11 @@ class Answer(NamedTuple):
         """What it is about: later answers to other questions about it say no less either."""
         is_whole = self.question == "positions"
         return self.portfolio_id, None if is_whole else self.security_id
+
+    @property
+    def partition(self) -> int:
+        """What it was read from, with all other portfolios of it."""
+        return partition_of(self.portfolio_id, PARTITIONS)
 
 
 class Asker(threading.Thread):
@@ -157,7 +164,7 @@ class Truth:
     def wrong(self, answer: Answer) -> list[str]:
         """Where an answer is not that of the fold up to its `through`."""
         if answer.status == UNKNOWN:
-            return []  # says nothing of how far it looked; see `gone_back`
+            return []  # says nothing of how far it looked; see `denied`
         books = self.books(answer.portfolio_id, answer.through)
         if answer.question == "positions":
             return differences(books, positions=answer.content["positions"])
@@ -170,40 +177,69 @@ class Truth:
         row = {name: value for name, value in answer.content.items() if name != "through"}
         return differences(Books(positions={key: books.positions[key]}), positions=[row])
 
+    def may_lack(self, answer: Answer, known: tuple[int, ...]) -> bool:
+        """Whether what it asks for is not there up to `known`, or up to a later record."""
+        raw, *others = known
+        records = self._transactions.get(answer.portfolio_id, ())
+        ends = [raw, *(r.offset + 1 for r in records if r.offset >= raw)]
+        return not all(self._has(answer, (end, *others)) for end in ends)
+
+    def _has(self, answer: Answer, through: tuple[int, ...]) -> bool:
+        books = self.books(answer.portfolio_id, through)
+        if answer.question == "positions":
+            return bool(books.results or books.portfolios)
+        return (answer.portfolio_id, answer.security_id) in books.positions
+
 
 class _Known:
     """The most that anybody was told about something so far."""
 
     def __init__(self) -> None:
-        self._through = (0,) * len(INPUTS)
+        self.through = (0,) * len(INPUTS)
         self._as_of = 0
 
     def learn(self, answer: Answer) -> None:
         if answer.status != UNKNOWN:
-            self._through = tuple(map(max, self._through, answer.through))
+            self.through = tuple(map(max, self.through, answer.through))
             self._as_of = max(self._as_of, answer.content["as_of"])
 
     def is_more_than(self, answer: Answer) -> bool:
         if answer.status == UNKNOWN:
-            return self._as_of > 0
-        is_shorter = any(map(int.__lt__, answer.through, self._through))
+            return False
+        is_shorter = any(map(int.__lt__, answer.through, self.through))
         return is_shorter or answer.content["as_of"] < self._as_of
 
 
 def gone_back(answers: Sequence[Answer]) -> list[Answer]:
     """Those who asked after another knew, and were told less than that one."""
-    found = []
-    by_subject: dict[tuple[str, str | None], list[Answer]] = {}
+    by_subject = _with_known(answers, lambda answer: answer.subject)
+    return [answer for answer, known in by_subject if known.is_more_than(answer)]
+
+
+def denied(answers: Sequence[Answer], truth: Truth) -> list[Answer]:
+    """Those who were told that something is not there, though it was when they asked, by what
+    others knew of the partition then, and no record has removed it since."""
+    by_partition = _with_known(answers, lambda answer: answer.partition)
+    return [
+        answer
+        for answer, known in by_partition
+        if answer.status == UNKNOWN and not truth.may_lack(answer, known.through)
+    ]
+
+
+def _with_known(
+    answers: Sequence[Answer], about: Callable[[Answer], Hashable]
+) -> Iterator[tuple[Answer, _Known]]:
+    """Each answer with what had been said about the same when it was asked for; use it at once."""
+    by_subject: dict[Hashable, list[Answer]] = {}
     for answer in answers:
-        by_subject.setdefault(answer.subject, []).append(answer)
+        by_subject.setdefault(about(answer), []).append(answer)
     for asked in by_subject.values():
-        most, told = _Known(), deque(sorted(asked, key=lambda answer: answer.known_at))
+        known, told = _Known(), deque(sorted(asked, key=lambda answer: answer.known_at))
         for answer in sorted(asked, key=lambda answer: answer.asked_at):
             while told[0].known_at < answer.asked_at:
-                most.learn(told.popleft())
-            if most.is_more_than(answer):
-                found.append(answer)
-    return found
+                known.learn(told.popleft())
+            yield answer, known
 
 
 def _by_key(records: Sequence[Record]) -> dict[str, list[Record]]:

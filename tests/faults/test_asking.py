@@ -4,12 +4,27 @@ from typing import Any, get_args
 
 import pytest
 
-from tests.faults.asking import INPUTS, OK, UNKNOWN, Answer, Question, Row, Truth, gone_back
+from tests.faults.asking import (
+    INPUTS,
+    OK,
+    UNKNOWN,
+    Answer,
+    Question,
+    Row,
+    Truth,
+    denied,
+    gone_back,
+)
 from tests.oracle.decode import Record
+from tests.oracle.murmur2 import partition_of
 from tests.oracle.test_compare import json_row
 from tests.system.events import trade
+from tests.system.log import PARTITIONS
 
 KEY = "P", "ACME"
+HERE = partition_of("P", PARTITIONS)
+NEIGHBOUR = next(q for n in range(99) if partition_of(q := f"Q{n}", PARTITIONS) == HERE)
+STRANGER = next(q for n in range(99) if partition_of(q := f"Q{n}", PARTITIONS) != HERE)
 QUESTIONS = get_args(Question)
 RECORDS = [
     Record("raw_transactions", 0, offset, b"P", trade("P", f"T{offset}", *event).value)
@@ -41,8 +56,8 @@ def answer(question: Question, raw: int, asked_at: float = 0, known_at: float = 
     return Answer(question, *KEY, asked_at, known_at, OK, content)
 
 
-def unknown(asked_at: float, known_at: float) -> Answer:
-    return Answer("position", *KEY, asked_at, known_at, UNKNOWN, {})
+def unknown(question: Question, asked_at: float, known_at: float) -> Answer:
+    return Answer(question, *KEY, asked_at, known_at, UNKNOWN, {})
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
@@ -83,14 +98,49 @@ def test_who_asks_after_another_knew_is_not_told_less(question: Question) -> Non
     first = answer("position", 2, asked_at=0, known_at=1)
     at_once = answer(question, 1, asked_at=0.5, known_at=2)
     less = answer(question, 1, asked_at=1.5, known_at=2)
-    nothing = unknown(asked_at=1.5, known_at=2)
     more = answer(question, 3, asked_at=1.5, known_at=2)
     assert gone_back([first, at_once, more]) == []
     assert gone_back([more, less, at_once, first]) == [less]
-    assert gone_back([nothing, first]) == [nothing]
 
 
 def test_an_older_holding_is_less_though_its_partition_went_on() -> None:
     first, second = answer("lots", 2, 0, 1), answer("lots", 3, 1.5, 2)
     older = second._replace(content=second.content | {"as_of": 1})
     assert gone_back([first, older]) == [older]
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_what_somebody_knew_to_be_there_must_not_be_unknown_later(question: Question) -> None:
+    known = answer("lots", 1, asked_at=0, known_at=1)
+    at_once = unknown(question, asked_at=0.5, known_at=2)
+    later = unknown(question, asked_at=1.5, known_at=2)
+    assert denied([known, at_once], TRUTH) == []
+    assert denied([later, known, at_once], TRUTH) == [later]
+
+
+def test_who_was_told_of_a_portfolio_knows_how_far_its_partition_is() -> None:
+    known = answer("positions", 1, asked_at=0, known_at=1)
+    later = unknown("position", asked_at=1.5, known_at=2)
+    assert denied([known._replace(portfolio_id=NEIGHBOUR), later], TRUTH) == [later]
+    assert denied([known._replace(portfolio_id=STRANGER), later], TRUTH) == []
+    before = known._replace(content=known.content | {"through": through(0)})
+    assert denied([before, later], TRUTH) == []
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_a_holding_may_be_unknown_while_all_of_it_is_cancelled(question: Question) -> None:
+    bought, cancelled, revived = (
+        Record(
+            "raw_transactions", 0, offset, b"P",
+            trade("P", "T0", kind, "2024-01-01", "4", "1.5", version=offset + 1).value,
+        )
+        for offset, kind in enumerate(("BUY", "CANCEL", "BUY"))
+    )  # fmt: skip
+    truth = Truth([bought, cancelled, revived], [])
+    later = unknown(question, asked_at=1.5, known_at=2)
+    # A portfolio stays known by its transactions, cancelled ones too.
+    wrong = [later] if question == "positions" else []
+    for raw, expected in ((1, wrong), (2, wrong), (3, [later])):
+        known = answer("lots", 1, asked_at=0, known_at=1)
+        known = known._replace(content=known.content | {"through": through(raw)})
+        assert denied([known, later], truth) == expected, raw

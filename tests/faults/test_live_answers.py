@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from random import Random
 
-from tests.faults.asking import OK, Client, Poster, Truth, gone_back
+from tests.faults.asking import OK, Client, Poster, Truth, denied, gone_back
 from tests.faults.cast import SECOND_API_LOG, SESSION_SECONDS, Cast
 from tests.oracle.decode import Record
 from tests.oracle.events import Mess, Message, generate
@@ -84,5 +84,6 @@ def test_each_answer_is_the_fold_up_to_its_through_and_nobody_is_told_less_than_
     assert broken == [], cast.log("api")[-3000:] + (cast.data_dir / SECOND_API_LOG).read_text()
     assert [wrong for answer in answers for wrong in truth.wrong(answer)][:5] == []
     assert gone_back(answers)[:5] == []
+    assert denied(answers, truth)[:5] == []
     assert cast.differences() == []
     assert cast.miscounted() == []
