@@ -1,4 +1,5 @@
-"""Requests made from the OpenAPI document, to the whole system: each answer is as documented.
+"""Requests made from the OpenAPI document, to the whole system, by somebody who has a key: each
+answer is as documented.
 
 `test_any_request` sends what no client of a document would: bytes that are hardly HTTP.
 """
@@ -20,6 +21,7 @@ from schemathesis.specs.openapi import checks
 
 from cli.servers import Connections
 from migrations.upgrade import upgrade
+from tests.api.holders import bearing, hold
 from tests.system.events import portfolio, trade
 from tests.system.log import make_topics_anew, send
 from tests.system.whole import Whole
@@ -53,7 +55,8 @@ def whole(servers: Connections, database_url: str, tmp_path: Path) -> Iterator[W
     """A system that has something to show: transactions booked, refused, waiting and unreadable."""
     make_topics_anew(servers.kafka)
     upgrade(database_url)
-    whole = Whole(replace(servers, database_url=database_url), tmp_path)
+    of_its_own = replace(servers, database_url=database_url)
+    whole = Whole(of_its_own, tmp_path, {"API_KEYS": "required"})
     send(servers.kafka, BOOKED)
     whole.wait_until_ready()
     whole.wait_settled()
@@ -80,6 +83,7 @@ def cases(draw: st.DrawFn, operation: Any) -> Case[Any]:  # noqa: ANN401 - likew
 
 @pytest.mark.timeout(3600)
 def test_every_answer_is_one_that_the_document_promises(whole: Whole, is_long: bool) -> None:
+    key = bearing(hold(whole.database_url, "admin"))
     session = requests.Session()
     session.trust_env = False  # on this machine nobody is behind a proxy
     schema = schemathesis.openapi.from_url(f"{whole.url}/openapi.json", config=CONFIG)
@@ -96,7 +100,7 @@ def test_every_answer_is_one_that_the_document_promises(whole: Whole, is_long: b
         )
         @given(case=cases(operation))
         def check(case: Case[Any]) -> None:
-            response = case.call(session=session)
+            response = case.call(session=session, headers=key)
             answered[case.operation.label, response.status_code] += 1
             assert response.status_code < 500 or response.status_code == 503, response.text
             case.validate_response(response, checks=CHECKS)
@@ -107,4 +111,5 @@ def test_every_answer_is_one_that_the_document_promises(whole: Whole, is_long: b
     assert served == {operation.label for operation in operations}
     assert {status for _, status in answered} >= {200, 202, 404, 422}
     assert answered.total() >= (CASES_LONG if is_long else CASES_SHORT) * 0.9
+    assert session.get(f"{whole.url}/version").status_code == 401, "a key was not asked for"
     session.close()

@@ -1,6 +1,7 @@
 """A worker, a store and the API, started together."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import httpx
@@ -15,12 +16,15 @@ ANSWER_SECONDS_MAX = 20
 class Whole(System):
     """Runs from the start, whether its parts get ready or not."""
 
-    def __init__(self, servers: Connections, folder: Path) -> None:
+    def __init__(
+        self, servers: Connections, folder: Path, settings: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(servers, servers.database_url, folder)
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         self.parts = [self.worker(), self.store, self.api(port)]
         for part in self.parts:
+            part.settings = dict(settings or {})
             part.start()
 
     def readiness(self) -> tuple[int, str]:
