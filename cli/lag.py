@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterable
 
 import psycopg2
+from confluent_kafka import IsolationLevel
 
 from cli import addresses, groups
 from cli.failures import patiently, told_plainly
@@ -70,17 +71,20 @@ def behind_the_books(found: Connections, workers: Workers, partitions: int) -> i
 
 @told_plainly()
 def behind_the_store(found: Connections, partitions: int) -> int:
-    """Committed records of the results not in PostgreSQL yet."""
+    """Records of the results not in PostgreSQL yet. A commit is answered before the log shows it,
+    so those of transactions that are open are counted too."""
     places = [(topic.name, p) for topic in RESULTS for p in range(partitions)]
-    ends = end_offsets(Admin(found.kafka), places)
+    ends = end_offsets(Admin(found.kafka), places, IsolationLevel.READ_UNCOMMITTED)
     done = dict.fromkeys(ends, 0) | _store_progress(found.database_url)
     return sum(max(0, end - done[place]) for place, end in ends.items())
 
 
-def end_offsets(kafka: Admin, places: Iterable[Place]) -> dict[Place, int]:
-    """Where a reader of committed records ends."""
+def end_offsets(
+    kafka: Admin, places: Iterable[Place], level: IsolationLevel = IsolationLevel.READ_COMMITTED
+) -> dict[Place, int]:
+    """Where a reader of committed records ends, or of all that is written."""
     asked = list(places)
-    return patiently(kafka, lambda: ends_at(kafka, asked, seconds_max=ANSWER_SECONDS_MAX))
+    return patiently(kafka, lambda: ends_at(kafka, asked, level, ANSWER_SECONDS_MAX))
 
 
 def _store_progress(database_url: str) -> dict[Place, int]:

@@ -2,12 +2,13 @@
 
 import time
 
+from confluent_kafka import IsolationLevel
 from faust.types.tuples import TP
 
 from streams.app import WorkerApp
 from streams.ends import Ends
 from streams.fetched import Positions
-from wire.topics import INPUTS
+from wire.topics import FORWARDED, INPUTS
 
 _KEEP_SECONDS = 0.05  # many askers make one question
 
@@ -23,12 +24,17 @@ class InputLag:
 
     def records(self) -> int:
         """Records committed and not booked, over the partitions of this worker; re-bookings that
-        are not finished count as one each. Raises KafkaException while the broker is away."""
+        are not finished count as one each. Raises KafkaException while the broker is away.
+
+        What other workers forward is counted as soon as it is written: their commit is answered
+        before the log shows it, and in between it would be nowhere."""
         if time.monotonic() - self._asked_at < _KEEP_SECONDS:
             return self._records
         lanes = [pump.lane for pump in list(self._app.pumps.values())]
         places = [TP(topic.name, lane.partition) for lane in lanes for topic in INPUTS]
-        ends = self._ends.of(places)
+        ends = self._ends.of([tp for tp in places if tp.topic != FORWARDED.name]) | self._ends.of(
+            [tp for tp in places if tp.topic == FORWARDED.name], IsolationLevel.READ_UNCOMMITTED
+        )
         total = 0
         for lane in lanes:
             # Asked after the ends: a lane that reached them is not behind.

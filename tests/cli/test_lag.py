@@ -110,6 +110,19 @@ def test_the_store_is_behind_by_what_its_progress_does_not_cover(
     assert behind_the_store(found, 8) == 0
 
 
+def test_what_a_transaction_wrote_is_counted_before_the_log_shows_its_commit(
+    found: Connections,
+) -> None:
+    upgrade(found.database_url)
+    producer = Producer({**found.kafka.options, "transactional.id": "test"})
+    producer.init_transactions(30)
+    producer.begin_transaction()
+    producer.produce(PLACE[0], b"{}", b"key", PLACE[1])
+    producer.flush(10)
+    assert behind_the_store(found, 8) == 1
+    producer.abort_transaction()
+
+
 def test_of_partitions_that_nobody_serves_the_group_tells_how_far_they_are(
     found: Connections,
 ) -> None:

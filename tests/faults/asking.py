@@ -18,7 +18,8 @@ from tests.oracle.murmur2 import partition_of
 from tests.system.events import trade
 from tests.system.log import PARTITIONS
 
-OK, UNKNOWN, TRY_AGAIN = 200, 404, 503
+OK, ACCEPTED, UNKNOWN, TRY_AGAIN = 200, 202, 404, 503
+TIMEOUT = 30  # seconds
 INPUTS = ("raw_transactions", "raw_transactions_forwarded", "portfolios")
 Row = dict[str, Any]
 Question = Literal["positions", "position", "lots"]  # the first is about a whole portfolio
@@ -120,6 +121,7 @@ class Poster(Asker):
     def __init__(self, urls: Sequence[str]) -> None:
         super().__init__(0, urls)
         self.waited: list[float] = []  # seconds until each was applied
+        self.unapplied = 0  # told so, when the time was over
         self._numbers = count()
 
     def ask(self, http: httpx.Client) -> None:
@@ -130,8 +132,11 @@ class Poster(Asker):
         )
         url, other = self.rng.sample(list(self.urls), 2)
         asked_at = time.monotonic()
-        answer = http.post(f"{url}/ingest/transaction?wait=applied&timeout=30", json=event)
+        answer = http.post(f"{url}/ingest/transaction?wait=applied&timeout={TIMEOUT}", json=event)
         seconds = time.monotonic() - asked_at
+        if answer.status_code == ACCEPTED and seconds >= TIMEOUT:
+            self.unapplied += 1  # the partition had no owner, or a frozen one, for so long
+            return
         if answer.status_code != OK or answer.json()["outcome"] != "booked":
             self.broken.append(f"{transaction_id}: {answer.status_code} {answer.text[:300]}")
             return

@@ -80,6 +80,7 @@ def test_each_answer_is_the_fold_up_to_its_through_and_nobody_is_told_less_than_
     assert len({answer.through for answer in answers if answer.status == OK}) > MOMENTS
     assert sum(client.unanswered for client in clients) > 0
     assert max(poster.waited) > WAITED_SECONDS, "nobody waited while a partition moved"
+    assert poster.unapplied < len(poster.waited)
     broken = [one for thread in (*clients, poster) for one in thread.broken]
     assert broken == [], cast.log("api")[-3000:] + (cast.data_dir / SECOND_API_LOG).read_text()
     assert [wrong for answer in answers for wrong in truth.wrong(answer)][:5] == []

@@ -4,15 +4,24 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import (
+    Consumer,
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+    Producer,
+    TopicPartition,
+)
 from confluent_kafka.admin import AdminClient
 
+from streams.ends import Ends
 from streams.topics import create_topics
 from tests.oracle.events import Message
 from wire.broker import Broker
 from wire.topics import ALL
 
 PARTITIONS = 8
+OPEN_SECONDS_MAX = 60.0
 
 
 def make_topics_anew(broker: Broker) -> None:
@@ -62,7 +71,8 @@ def send(
 
 
 def read(broker: Broker, topic: str) -> list[Any]:
-    """All committed messages of a topic, each partition in its order."""
+    """All committed messages of a topic, each partition in its order. A commit is answered before
+    the log shows it, so what is open is waited for."""
     consumer = Consumer(
         {
             **broker.options,
@@ -74,15 +84,23 @@ def read(broker: Broker, topic: str) -> list[Any]:
             "fetch.wait.max.ms": 20,
         }
     )
-    consumer.assign([TopicPartition(topic, p, 0) for p in range(PARTITIONS)])
+    places = [(topic, partition) for partition in range(PARTITIONS)]
+    written = Ends(broker).patiently(places, IsolationLevel.READ_UNCOMMITTED)
+    consumer.assign([TopicPartition(*place, 0) for place in places])
     left, messages = set(range(PARTITIONS)), []
+    until = time.monotonic() + OPEN_SECONDS_MAX
     while left:
+        assert time.monotonic() < until, f"transactions in {topic} {left} are open"
         for message in consumer.consume(10_000, 0.05):
             error = message.error()
             if error is None:
                 messages.append(message)
             elif error.code() == KafkaError._PARTITION_EOF:
-                left.discard(message.partition())
+                at, partition = message.offset(), message.partition()
+                assert at is not None
+                assert partition is not None
+                if at >= written[topic, partition]:
+                    left.discard(partition)
             else:
                 raise KafkaException(error)
     consumer.close()
