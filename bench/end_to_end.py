@@ -10,25 +10,29 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import click
 import psycopg2
 
-from bench import floor
+from bench import floor, plain_faust
 from bench.calculator import Alone
 from bench.load import METHODS, PARTITIONS, Load, Totals, expected, send
-from bench.machine import Snapshot, Usage, describe
-from bench.report import Measured, Run, print_measured
-from bench.stage import ROOT, BenchmarkError, Stage, System
+from bench.machine import describe
+from bench.peer import Peer, threads_option, warm_option
+from bench.report import Measured, Run, plural, print_measured
+from bench.stage import ROOT, BenchmarkError, Programs, Stage, start_system
+from bench.watch import POLL_SECONDS, STALL_SECONDS_MAX, Span, Watch
 from cli.lag import behind_the_store
 from cli.servers import ServerError
 from wire.topics import COMPLETED
 
-POLL_SECONDS = 0.05
-STALL_SECONDS_MAX = 60.0
+# Transaction markers count as well.
 _STORED = (
     f"SELECT coalesce(sum(next_offset), 0) FROM store_progress WHERE topic = '{COMPLETED.name}'"
 )
+# By title, where the events are in their topic already.
+MeasurePeer = Callable[[Stage], dict[str, Span]]
 _TOTALS = """\
 SELECT
     (SELECT count(*) FROM transactions WHERE status = 'BOOKED'),
@@ -40,45 +44,6 @@ SELECT
 """
 
 
-class Watch:
-    """Looks at how many results are stored, without asking much."""
-
-    def __init__(self, database_url: str, system: System, events: int) -> None:
-        self._connection = psycopg2.connect(database_url)
-        self._connection.autocommit = True
-        self._system = system
-        self._events = events
-
-    def close(self) -> None:
-        self._connection.close()
-
-    def _ask(self, question: str) -> int:
-        with self._connection.cursor() as cursor:
-            cursor.execute(question)
-            ((answer,),) = cursor.fetchall()
-            return int(answer)
-
-    def stored(self) -> int:
-        """Rows, and transaction markers as long as some are missing; counting takes long."""
-        reached = self._ask(_STORED)
-        return reached if reached < self._events else self.rows()
-
-    def rows(self) -> int:
-        return self._ask("SELECT count(*) FROM transactions")
-
-    def wait_for(self, events: int) -> int:
-        """Wait until at least so many are stored; return how many are."""
-        last, moved_at = -1, time.monotonic()
-        while (now := self.stored()) < events:
-            if now != last:
-                last, moved_at = now, time.monotonic()
-            self._system.require_running()
-            if time.monotonic() - moved_at > STALL_SECONDS_MAX:
-                raise BenchmarkError(f"nothing happens after {now} of {self._events} results")
-            time.sleep(POLL_SECONDS)
-        return now
-
-
 def run_once(
     stage: Stage, load: Load, workers: int, totals: Totals, say: Callable[[str], None]
 ) -> Run:
@@ -87,35 +52,23 @@ def run_once(
     stage.begin_anew()
     send(stage.connections.kafka, load)
     say("running ...")
-    with stage.system(workers) as system:
-        started = time.perf_counter()
-        watch = Watch(stage.connections.database_url, system, load.events)
-        kinds = {
-            "workers": [process.pid for process in system.workers.values()],
-            "store": [process.pid for process in system.store.values()],
-            "broker": [stage.pid("kafka")],
-            "postgres": [stage.pid("postgres")],
-        }
-        watch.wait_for(1)
-        begin, before = Snapshot.take(kinds), watch.rows()
-        half_rows, half_at = watch.wait_for(load.events // 2), time.perf_counter()
-        watch.wait_for(load.events)
-        end = Snapshot.take(kinds)
-        watch.close()
-        _wait_for_positions(stage, system)
-        settled_at = time.perf_counter()
+    with stage.programs() as programs:
+        kinds = start_system(programs, stage.connections, workers) | stage.servers()
+        watch = Watch(
+            database_url=stage.connections.database_url,
+            table="transactions",
+            progress=_STORED,
+            events=load.events,
+            require_running=programs.require_running,
+        )
+        span = watch.span(kinds, time.perf_counter())
+        seconds_to_positions = _wait_for_positions(stage, programs)
     check(stage.connections.database_url, totals)
-    measured = load.events - before
-    if measured <= 0:
-        raise BenchmarkError("all was stored at once: take more events")
     say("the limits beside it ...")
     return Run(
         workers=workers,
-        events_per_second=measured / (end.at - begin.at),
-        second_half=(load.events - half_rows) / (end.at - half_at),
-        usage=Usage.between(begin, end, measured),
-        seconds_to_first_row=begin.at - started,
-        seconds_to_positions=settled_at - end.at,
+        span=span,
+        seconds_to_positions=seconds_to_positions,
         floors={
             "unindexed": floor.measure(stage, load.events, has_primary_key=False),
             "primary key": floor.measure(stage, load.events, has_primary_key=True),
@@ -124,13 +77,15 @@ def run_once(
     )
 
 
-def _wait_for_positions(stage: Stage, system: System) -> None:
-    deadline = time.monotonic() + STALL_SECONDS_MAX
+def _wait_for_positions(stage: Stage, programs: Programs) -> float:
+    """Return the seconds it took."""
+    began = time.monotonic()
     while behind_the_store(stage.connections, PARTITIONS):
-        system.require_running()
-        if time.monotonic() > deadline:
+        programs.require_running()
+        if time.monotonic() > began + STALL_SECONDS_MAX:
             raise BenchmarkError("the store does not come to the end of its topics")
         time.sleep(POLL_SECONDS)
+    return time.monotonic() - began
 
 
 def check(database_url: str, totals: Totals) -> None:
@@ -156,23 +111,29 @@ def _alone(load: Load) -> Alone:
     return Alone(**json.loads(printed.stdout))
 
 
-def measure(load: Load, workers: Sequence[int], runs: int) -> Measured:
-    """All runs on one pair of servers; the numbers of workers take turns, so that a busy
-    machine does not meet one of them alone."""
-    totals, done = expected(load), []
-    machine = describe()
+def measure(
+    load: Load, workers: Sequence[int], runs: int, peers: Sequence[MeasurePeer]
+) -> Measured:
+    """All runs on one pair of servers; the numbers of workers and the peers take turns, so that a
+    busy machine does not meet one of them alone."""
+    totals, done, machine = expected(load), [], describe()
+    beside: dict[str, list[Span]] = {}
     with Stage() as stage:
         machine["postgresql"] = stage.postgresql_version()
         for number in range(1, runs + 1):
+
+            def say(who: str, what: str, number: int = number) -> None:
+                click.echo(f"run {number} of {runs}, {who}: {what}", err=True)
+
             for count in workers:
-                title = f"run {number} of {runs}, {count} worker{'s' if count > 1 else ''}: "
-
-                def say(what: str, title: str = title) -> None:
-                    click.echo(title + what, err=True)
-
-                done.append(run_once(stage, load, count, totals, say))
-                say(f"{done[-1].events_per_second:,.0f} events/s")
-    return Measured(load, machine, done)
+                who = plural(count, "worker")
+                done.append(run_once(stage, load, count, totals, partial(say, who)))
+                say(who, f"{done[-1].span.events_per_second:,.0f} events/s")
+            for measure_peer in peers:
+                for title, span in measure_peer(stage).items():
+                    beside.setdefault(title, []).append(span)
+                    say(title, f"{span.events_per_second:,.0f} events/s")
+    return Measured(load, machine, done, beside)
 
 
 @click.command()
@@ -183,11 +144,37 @@ def measure(load: Load, workers: Sequence[int], runs: int) -> Measured:
 )  # fmt: skip
 @click.option("--runs", default=3, show_default=True, type=click.IntRange(1))
 @click.option("--method", default="FIFO", show_default=True, type=click.Choice(METHODS))
+@click.option(
+    "--peer/--no-peer", "has_peer", default=True, show_default=True,
+    help="Let a Kafka Streams application book the same events in the same runs.",
+)  # fmt: skip
+@threads_option
+@warm_option
+@click.option(
+    "--plain-events", default=plain_faust.EVENTS, show_default=True, type=click.IntRange(0),
+    help="Events for an ordinary Faust application, which takes long; 0: without it.",
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def main(events: int, workers: tuple[int, ...], runs: int, method: str, as_json: bool) -> None:
+def main(
+    events: int,
+    workers: tuple[int, ...],
+    runs: int,
+    method: str,
+    has_peer: bool,
+    peer_threads: int,
+    peer_warm: bool,
+    plain_events: int,
+    as_json: bool,
+) -> None:
     """Measure workers and a store from Kafka to committed rows."""
+    load = Load(events=events, method=method)
     try:
-        measured = measure(Load(events=events, method=method), workers, runs)
+        peers: list[MeasurePeer] = []
+        if has_peer:
+            peers.append(Peer.of(load, peer_threads, is_warmed=peer_warm).measure)
+        if plain_events:
+            peers.append(partial(plain_faust.measure, load=Load(events=plain_events)))
+        measured = measure(load, workers, runs, peers)
     except (BenchmarkError, ServerError) as error:
         raise click.ClickException(str(error)) from error
     if as_json:

@@ -50,7 +50,7 @@ def measure(stage: Stage, events: int, *, has_primary_key: bool) -> Floor:
     )
     connection = psycopg2.connect(url)
     _create(connection, has_primary_key=has_primary_key)
-    servers = {"broker": [stage.pid("kafka")], "postgres": [stage.pid("postgres")]}
+    servers = stage.servers()
     begin, own = Snapshot.take(servers), time.process_time()
     consumer.assign([TopicPartition(COMPLETED.name, p, 0) for p in range(PARTITIONS)])
     left, heard_at = events, time.monotonic()

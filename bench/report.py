@@ -9,19 +9,16 @@ import click
 from bench.calculator import Alone
 from bench.floor import Floor
 from bench.load import Load
-from bench.machine import Usage
+from bench.watch import Span
 from cli.printing import console, table
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Rates are in events/s, `usage.cpu_us` is for one event."""
+    """One run of ours, and the limits beside it."""
 
     workers: int
-    events_per_second: float
-    second_half: float  # of the same, without the start
-    usage: Usage
-    seconds_to_first_row: float  # from the start of the workers
+    span: Span
     seconds_to_positions: float  # from the last row to the last of everything else
     floors: dict[str, Floor]
     alone: Alone
@@ -29,11 +26,12 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """All runs of one load on one machine."""
+    """All runs of one load on one machine; of the peers one span for each run."""
 
     load: Load
     machine: dict[str, str]
     runs: list[Run]
+    peers: dict[str, list[Span]]
 
     def of(self, workers: int) -> list[Run]:
         return [run for run in self.runs if run.workers == workers]
@@ -43,8 +41,12 @@ class Measured:
         return sorted({run.workers for run in self.runs})
 
     def as_json(self) -> dict[str, object]:
-        rates = {n: [run.events_per_second for run in self.of(n)] for n in self.workers}
+        rates = {n: [run.span.events_per_second for run in self.of(n)] for n in self.workers}
         return asdict(self) | {"events_per_second": {n: spread(r) for n, r in rates.items()}}
+
+
+def plural(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def spread(figures: Sequence[float]) -> dict[str, float]:
@@ -56,39 +58,61 @@ def spread(figures: Sequence[float]) -> dict[str, float]:
 
 
 def print_measured(measured: Measured) -> None:
-    out, load = console(), measured.load
+    load = measured.load
     for name, value in measured.machine.items():
         click.echo(f"{name}: {value}")
     click.echo(f"load: {load.events:,} events, {load.method}, {load.holdings:,} holdings\n")
     for workers in measured.workers:
         runs = measured.of(workers)
-        title = f"Kafka to committed rows, {workers} worker{'s' if workers > 1 else ''} and 1 store"
-        out.print(table(title, ["", *_numbers(runs), "median"], _rows(runs)))
-        rate = spread([run.events_per_second for run in runs])
-        click.echo(
-            f"{rate['median']:,.0f} events/s, from {rate['lowest']:,.0f} to {rate['highest']:,.0f}\n"
-        )
+        title = f"{plural(workers, 'worker')} and 1 store"
+        print_spans(title, [run.span for run in runs], _limits(runs))
+    for peer, spans in measured.peers.items():
+        print_spans(peer, spans)
+    for peer, spans in measured.peers.items():
+        for workers in measured.workers:
+            ratio = _ratio([run.span for run in measured.of(workers)], spans)
+            click.echo(f"{plural(workers, 'worker')}: {ratio:.2f} times {peer}")
 
 
-def _numbers(runs: Sequence[Run]) -> list[str]:
-    return [f"run {number}" for number in range(1, len(runs) + 1)]
+def print_spans(title: str, spans: Sequence[Span], beside: Sequence[list[str]] = ()) -> None:
+    """A column for each run, and more rows of the same columns beside."""
+    numbers = [f"run {number}" for number in range(1, len(spans) + 1)]
+    rows = [*_rows(spans), *beside]
+    click.echo(f"Kafka to committed rows, {title}")
+    console().print(table("", ["", *numbers, "median"], rows))
+    rate = spread([span.events_per_second for span in spans])
+    click.echo(
+        f"{rate['median']:,.0f} events/s, from {rate['lowest']:,.0f} to {rate['highest']:,.0f}\n"
+    )
 
 
-def _rows(runs: Sequence[Run]) -> list[list[str]]:
-    rows = [
-        _row("events/s", [run.events_per_second for run in runs]),
-        _row("  its second half", [run.second_half for run in runs]),
+def _ratio(ours: Sequence[Span], peer: Sequence[Span]) -> float:
+    """The median of the runs, in each of which the two were neighbours."""
+    return statistics.median(
+        one.events_per_second / other.events_per_second
+        for one, other in zip(ours, peer, strict=True)
+    )
+
+
+def _rows(spans: Sequence[Span]) -> list[list[str]]:
+    usages = [span.usage for span in spans]
+    return [
+        _row("events/s", [span.events_per_second for span in spans]),
+        _row("  its second half", [span.second_half for span in spans]),
         *(
-            _row(f"CPU us an event: {kind}", [run.usage.cpu_us[kind] for run in runs])
-            for kind in runs[0].usage.cpu_us
+            _row(f"CPU us an event: {kind}", [usage.cpu_us[kind] for usage in usages])
+            for kind in usages[0].cpu_us
         ),
-        _row("CPU us an event: all", [sum(run.usage.cpu_us.values()) for run in runs]),
-        _row("cores idle", [run.usage.idle_cores for run in runs], 2),
-        _row("cores used by others", [run.usage.other_cores for run in runs], 2),
-        _row("cores stolen", [run.usage.stolen_cores for run in runs], 2),
-        _row("seconds to the first row", [run.seconds_to_first_row for run in runs], 1),
-        _row("seconds to the positions", [run.seconds_to_positions for run in runs], 1),
+        _row("CPU us an event: all", [sum(usage.cpu_us.values()) for usage in usages]),
+        _row("cores idle", [usage.idle_cores for usage in usages], 2),
+        _row("cores used by others", [usage.other_cores for usage in usages], 2),
+        _row("cores stolen", [usage.stolen_cores for usage in usages], 2),
+        _row("seconds to the first row", [span.seconds_to_first_row for span in spans], 1),
     ]
+
+
+def _limits(runs: Sequence[Run]) -> list[list[str]]:
+    rows = [_row("seconds to the positions", [run.seconds_to_positions for run in runs], 1)]
     for name in runs[0].floors:
         floors = [run.floors[name] for run in runs]
         rows.append(_row(f"sink alone, {name}: events/s", [f.events_per_second for f in floors]))

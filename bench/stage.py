@@ -9,7 +9,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -26,7 +26,6 @@ from cli.servers.processes import Command, Process, start_bound, tail
 from cli.settings import Settings
 from migrations.upgrade import upgrade
 from streams.topics import Admin, create_topics
-from wire.topics import ALL
 
 ROOT = Path(__file__).parents[1]
 LOCAL = ROOT / ".local"
@@ -77,13 +76,17 @@ class Stage:
         connection.close()
         return str(version)
 
-    def pid(self, server: str) -> int:
-        """Of `kafka` or `postgres`."""
-        return running(self._settings)[server].pid
+    def servers(self) -> dict[str, list[int]]:
+        """Their processes, by what they are called in the figures."""
+        found = running(self._settings)
+        return {"broker": [found["kafka"].pid], "postgres": [found["postgres"].pid]}
 
     def begin_anew(self) -> None:
         """Empty topics and an empty database."""
         self._empty_topics()
+        self.empty_database()
+
+    def empty_database(self) -> None:
         connection = psycopg2.connect(self._admin_url)
         connection.autocommit = True
         with connection.cursor() as cursor:
@@ -95,85 +98,101 @@ class Stage:
     def _empty_topics(self) -> None:
         kafka = self.connections.kafka
         admin = Admin(kafka)
-        ours = {topic.name for topic in ALL}
-        existing = ours & set(admin.list_topics(timeout=10).topics)
+        existing = _topics(admin)
         for future in admin.delete_topics(list(existing)).values() if existing else ():
             future.result()
-        while ours & set(admin.list_topics(timeout=10).topics):
+        while _topics(admin) & existing:
             time.sleep(0.1)
         create_topics(kafka, PARTITIONS)
 
     @contextmanager
-    def system(self, workers: int) -> Iterator["System"]:
-        """A store that is ready, then workers that have just begun to start."""
-        folder = self.folder / "system"
+    def programs(self) -> Iterator["Programs"]:
+        """Processes that end with the block, and their folder."""
+        folder = self.folder / "programs"
         folder.mkdir()
-        system = System(folder, self.connections)
+        programs = Programs(folder)
         try:
-            system.start(workers)
-            yield system
+            yield programs
         finally:
-            system.stop()
+            programs.stop()
             shutil.rmtree(folder)
 
 
-class System:
+def _topics(admin: Admin) -> set[str]:
+    """All that are not the broker's own."""
+    return {name for name in admin.list_topics(timeout=10).topics if not name.startswith("__")}
+
+
+class Programs:
     """The processes that are measured."""
 
-    def __init__(self, folder: Path, connections: Connections) -> None:
-        self._folder = folder
-        self._environment = {
-            "PATH": os.environ["PATH"],
-            "PYTHONPATH": str(ROOT),
-            "DATA_DIR": str(folder),
-            "KAFKA_BOOTSTRAP": connections.kafka.bootstrap,
-            "DATABASE_URL": connections.database_url,
-            "PARTITIONS": str(PARTITIONS),
-            "LOG_FORMAT": "json",
-        }
-        self.store: dict[str, Process] = {}
-        self.workers: dict[str, Process] = {}
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._processes: dict[str, Process] = {}
 
-    def start(self, workers: int) -> None:
-        self.store["store"] = self._start("store", "store")
-        self._wait_for_store()
-        ports = (port for port in PORTS if is_free(port))
-        for number in range(workers):
-            name = f"worker-{number}"
-            state = str(self._folder / name)
-            self.workers[name] = self._start(
-                name, "worker", "--http-port", str(next(ports)), "--datadir", state
-            )
-
-    def _start(self, name: str, *arguments: str) -> Process:
-        return start_bound(
+    def start(self, name: str, argv: Sequence[str], environment: Mapping[str, str]) -> int:
+        """Return its pid."""
+        process = start_bound(
             Command(
                 name=name,
-                argv=[sys.executable, "-m", "cli.main", *arguments],
-                log=self._log(name),
-                environment=self._environment,
-                directory=self._folder,
+                argv=argv,
+                log=self.log(name),
+                environment={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **environment},
+                directory=self.folder,
             )
         )
+        self._processes[name] = process
+        return process.pid
 
-    def _log(self, name: str) -> Path:
-        return self._folder / f"{name}.log"
-
-    def _wait_for_store(self) -> None:
-        deadline = time.monotonic() + START_SECONDS_MAX
-        while "took_over" not in self._log("store").read_text():
-            self.require_running()
-            if time.monotonic() > deadline:
-                raise BenchmarkError("the store does not get ready:\n" + tail(self._log("store")))
-            time.sleep(0.05)
+    def log(self, name: str) -> Path:
+        return self.folder / f"{name}.log"
 
     def require_running(self) -> None:
         """A process that ended makes every figure void."""
-        for name, process in (self.store | self.workers).items():
+        for name, process in self._processes.items():
             if not process.is_running():
-                raise BenchmarkError(f"{name} ended:\n{tail(self._log(name))}")
+                raise BenchmarkError(f"{name} ended:\n{tail(self.log(name))}")
 
     def stop(self) -> None:
-        for process in (*self.workers.values(), *self.store.values()):
+        for process in reversed(self._processes.values()):
             with suppress(ProcessLookupError):
                 process.stop(STOP_SIGNALS)
+
+
+def start_system(
+    programs: Programs, connections: Connections, workers: int
+) -> dict[str, list[int]]:
+    """A store that is ready, then workers that have just begun to start; their processes by kind."""
+    environment = {
+        "DATA_DIR": str(programs.folder),
+        "KAFKA_BOOTSTRAP": connections.kafka.bootstrap,
+        "DATABASE_URL": connections.database_url,
+        "PARTITIONS": str(PARTITIONS),
+        "LOG_FORMAT": "json",
+    }
+
+    def start(name: str, *arguments: str) -> int:
+        return programs.start(name, [sys.executable, "-m", "cli.main", *arguments], environment)
+
+    store = start("store", "store")
+    _wait_for_store(programs)
+    ports = (str(port) for port in PORTS if is_free(port))
+    return {
+        "workers": [
+            start(
+                f"worker-{number}", "worker", "--http-port", next(ports),
+                "--datadir", str(programs.folder / f"worker-{number}"),
+            )
+            for number in range(workers)
+        ],
+        "store": [store],
+    }  # fmt: skip
+
+
+def _wait_for_store(programs: Programs) -> None:
+    log, deadline = programs.log("store"), time.monotonic() + START_SECONDS_MAX
+    while "took_over" not in log.read_text():
+        programs.require_running()
+        if time.monotonic() > deadline:
+            raise BenchmarkError("the store does not get ready:\n" + tail(log))
+        time.sleep(0.05)
