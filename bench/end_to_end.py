@@ -61,7 +61,7 @@ def run_once(
             events=load.events,
             require_running=programs.require_running,
         )
-        span = watch.span(kinds, time.perf_counter())
+        span = watch.span(kinds)
         seconds_to_positions = _wait_for_positions(stage, programs)
     check(stage.connections.database_url, totals)
     say("the limits beside it ...")

@@ -4,7 +4,6 @@ The peer books FIFO, whatever the method: that changes no trade. `kstreams/` has
 """
 
 import json
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -33,7 +32,7 @@ TITLES = {COLD: "Kafka Streams, cold JVM", WARM: "Kafka Streams, warm JVM"}
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """What is measured; to make one fetches and compiles what is missing."""
+    """The Java application, and what its books must come to."""
 
     class_path: str
     totals: Totals
@@ -42,6 +41,7 @@ class Peer:
 
     @classmethod
     def of(cls, load: Load, threads: int, *, is_warmed: bool) -> "Peer":
+        """What is missing of the class path is fetched and compiled first."""
         totals = expected(replace(load, method="FIFO"))
         return cls(built(LOCAL / "cache"), totals, threads, is_warmed)
 
@@ -63,7 +63,7 @@ class Peer:
                     events=events,
                     require_running=programs.require_running,
                 )
-                spans[TITLES[name]] = watch.span(kinds, time.perf_counter())
+                spans[TITLES[name]] = watch.span(kinds)
         for name in names:
             peer_table.check(connections.database_url, f"{name}_transactions", self.totals)
         return spans

@@ -5,7 +5,6 @@ It is slow, so it gets fewer events.
 
 import json
 import sys
-import time
 from dataclasses import asdict
 
 import click
@@ -49,7 +48,7 @@ def measure(stage: Stage, load: Load) -> dict[str, Span]:
             events=load.events,
             require_running=programs.require_running,
         )
-        span = watch.span({"faust": [pid], **stage.servers()}, time.perf_counter())
+        span = watch.span({"faust": [pid], **stage.servers()})
     peer_table.check(url, TABLE, expected(load))
     return {TITLE: span}
 

@@ -33,22 +33,18 @@ class Watch:
     events: int
     require_running: Callable[[], None]
 
-    def span(self, kinds: Mapping[str, Iterable[int]], started_at: float) -> Span:
-        """Wait for all rows; `kinds` names the processes that count together."""
+    def span(self, kinds: Mapping[str, Iterable[int]]) -> Span:
+        """Wait for all rows, from the start of the processes on; those of a kind count together."""
         connection = psycopg2.connect(self.database_url)
         connection.autocommit = True
         try:
             with connection.cursor() as cursor:
-                return self._span(cursor, kinds, started_at)
+                return self._span(cursor, kinds)
         finally:
             connection.close()
 
-    def _span(
-        self,
-        cursor: psycopg2.extensions.cursor,
-        kinds: Mapping[str, Iterable[int]],
-        started_at: float,
-    ) -> Span:
+    def _span(self, cursor: psycopg2.extensions.cursor, kinds: Mapping[str, Iterable[int]]) -> Span:
+        started_at = time.perf_counter()
         self._wait_for(cursor, 1)
         begin, before = Snapshot.take(kinds), self._rows(cursor)
         half_rows, half_at = self._wait_for(cursor, self.events // 2), time.perf_counter()
