@@ -196,7 +196,7 @@ class _Update:
     def __init__(self, table: Table) -> None:
         self._table = table
         self._writes: dict[bytes, bytes | None] = {}
-        self._places: set[bytes] = set()  # that an entry has or had
+        self._places: set[bytes] = set()  # in doubt: an entry had them, or an earlier version
 
     def get(self, key: bytes) -> bytes | None:
         return self._writes[key] if key in self._writes else self._table.get(key)
@@ -214,10 +214,10 @@ class _Update:
             known_head = _head(known)
             if known_head.as_of >= head.as_of:
                 return
-            if known_head.place is not None:
-                self._places.add(known_head.place)
-        if head.place is not None:
-            self._places.add(head.place)
+            if (left := known_head.place) is not None:
+                self._places.add(left)
+        if (place := head.place) is not None:
+            self._writes[place] = b""
         self._writes[key] = value
 
     def write(self, mark: bytes, offset: int) -> None:
