@@ -21,7 +21,8 @@ from bench.load import METHODS, PARTITIONS, Load, Totals, expected, send
 from bench.machine import describe
 from bench.peer import Peer, threads_option, warm_option
 from bench.report import Measured, Run, plural, print_measured
-from bench.stage import ROOT, BenchmarkError, Programs, Stage, start_system
+from bench.stage import ROOT, BenchmarkError, Stage
+from bench.system import System, running
 from bench.watch import POLL_SECONDS, STALL_SECONDS_MAX, Span, Watch
 from cli.lag import behind_the_store
 from cli.servers import ServerError
@@ -52,17 +53,16 @@ def run_once(
     stage.begin_anew()
     send(stage.connections.kafka, load)
     say("running ...")
-    with stage.programs() as programs:
-        kinds = start_system(programs, stage.connections, workers) | stage.servers()
+    with running(stage, workers) as system:
         watch = Watch(
             database_url=stage.connections.database_url,
             table="transactions",
             progress=_STORED,
             events=load.events,
-            require_running=programs.require_running,
+            require_running=system.require_running,
         )
-        span = watch.span(kinds)
-        seconds_to_positions = _wait_for_positions(stage, programs)
+        span = watch.span(system.kinds())
+        seconds_to_positions = _wait_for_positions(stage, system)
     check(stage.connections.database_url, totals)
     say("the limits beside it ...")
     return Run(
@@ -77,11 +77,11 @@ def run_once(
     )
 
 
-def _wait_for_positions(stage: Stage, programs: Programs) -> float:
+def _wait_for_positions(stage: Stage, system: System) -> float:
     """Return the seconds it took."""
     began = time.monotonic()
     while behind_the_store(stage.connections, PARTITIONS):
-        programs.require_running()
+        system.require_running()
         if time.monotonic() > began + STALL_SECONDS_MAX:
             raise BenchmarkError("the store does not come to the end of its topics")
         time.sleep(POLL_SECONDS)

@@ -4,7 +4,9 @@
 disposals a sale under FIFO. Base and trade currency are the same. All trades come in order.
 """
 
-from collections.abc import Callable, Iterator
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -16,7 +18,7 @@ from confluent_kafka import KafkaError, Producer
 
 from wire.broker import Broker
 from wire.partitioner import partition_of
-from wire.topics import PORTFOLIOS, RAW_TRANSACTIONS
+from wire.topics import PORTFOLIOS, RAW_TRANSACTIONS, Topic
 
 PARTITIONS = 8
 SEED = 7
@@ -26,6 +28,7 @@ _SPAN_SECONDS = 33 * 365 * 24 * 3600
 _SETTLED_AFTER = timedelta(days=2)
 # Numbers are whole here: quantities and prices count steps of 1e-4, fees of 1e-2, costs of 1e-12.
 _STEPS, _FEE_STEPS, _COST_STEPS = 10**4, 10**2, 10**12
+_PACE_SECONDS = 0.01  # how even a pace is
 _OPEN_LOTS = 30  # of a holding, around which sales keep it
 
 
@@ -123,6 +126,17 @@ def _event(load: Load, trade: Trade, portfolio_id: str) -> bytes:
 
 def send(broker: Broker, load: Load) -> None:
     """Put portfolio records and transactions into their topics and wait until all are there."""
+    for topic, records in ((PORTFOLIOS, portfolios(load)), (RAW_TRANSACTIONS, transactions(load))):
+        send_records(broker, topic, records)
+
+
+def send_records(
+    broker: Broker,
+    topic: Topic,
+    records: Iterable[tuple[str, bytes]],
+    per_second: float = math.inf,
+) -> None:
+    """Put (portfolio_id, value) into a topic, evenly at a pace, and wait until all are there."""
     failed: list[KafkaError] = []
     producer = Producer(
         {
@@ -136,14 +150,17 @@ def send(broker: Broker, load: Load) -> None:
             "on_delivery": lambda error, _: failed.append(error),
         }
     )
-    for topic, records in ((PORTFOLIOS, portfolios(load)), (RAW_TRANSACTIONS, transactions(load))):
-        while chunk := list(islice(records, 1000)):
-            for portfolio_id, value in chunk:
-                partition = partition_of(portfolio_id, PARTITIONS)
-                _patiently(producer, topic.name, value, portfolio_id, partition)
-            producer.poll(0)
-    left = producer.flush(120)
-    assert not left, f"{left} records were not delivered in time"
+    began, sent, left = time.monotonic(), 0, iter(records)
+    at_once = int(max(1, min(1000, per_second * _PACE_SECONDS)))
+    while chunk := list(islice(left, at_once)):
+        for portfolio_id, value in chunk:
+            partition = partition_of(portfolio_id, PARTITIONS)
+            _patiently(producer, topic.name, value, portfolio_id, partition)
+        producer.poll(0)
+        sent += len(chunk)
+        time.sleep(max(0.0, began + sent / per_second - time.monotonic()))
+    waiting = producer.flush(120)
+    assert not waiting, f"{waiting} records were not delivered in time"
     assert not failed, failed[0]
 
 

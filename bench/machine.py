@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from types import MappingProxyType
 
 import psutil
 
@@ -21,6 +22,7 @@ PACKAGES = (
     "rocksdict",
     "uvloop",
 )
+NOTHING: Mapping[str, float] = MappingProxyType({})
 
 
 def describe() -> dict[str, str]:
@@ -54,12 +56,15 @@ class Snapshot:
     stolen: float  # by other machines on the same host
 
     @classmethod
-    def take(cls, kinds: Mapping[str, Iterable[int]]) -> "Snapshot":
-        """`kinds` names the processes that count together; what they started counts with them."""
+    def take(
+        cls, kinds: Mapping[str, Iterable[int]], also: Mapping[str, float] = NOTHING
+    ) -> "Snapshot":
+        """`kinds` names the processes that count together; what they started counts with them.
+        `also` are the seconds of others, by whoever knows them."""
         machine = psutil.cpu_times()
         return cls(
             time.perf_counter(),
-            {kind: sum(map(_seconds, pids)) for kind, pids in kinds.items()},
+            {kind: sum(map(_seconds, pids)) for kind, pids in kinds.items()} | {**also},
             machine.idle + machine.iowait,
             machine.user + machine.nice + machine.system + machine.irq + machine.softirq,
             machine.steal,

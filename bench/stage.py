@@ -1,4 +1,4 @@
-"""Where a benchmark plays: servers of its own, empty topics and tables, workers and a store.
+"""Where a benchmark plays: servers of its own, empty topics and tables, and programs.
 
 Nothing here touches the data of a system that runs on the same machine: the servers live in a
 temporary folder, and the settings of the environment and of `.env` are not looked at.
@@ -7,9 +7,8 @@ temporary folder, and the settings of the environment and of `.env` are not look
 import os
 import shutil
 import signal
-import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -17,22 +16,22 @@ from typing import Self
 
 import psutil
 import psycopg2
+from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]
 
 from bench.load import PARTITIONS
 from cli.servers import Connections, down, up
 from cli.servers.embedded import running
-from cli.servers.ports import is_free
 from cli.servers.processes import Command, Process, start_bound, tail
 from cli.settings import Settings
 from migrations.upgrade import upgrade
 from streams.topics import Admin, create_topics
+from wire.topics import KEPT_FOR_EVER, Topic
 
 ROOT = Path(__file__).parents[1]
 LOCAL = ROOT / ".local"
 DATABASE = "bench"
 START_SECONDS_MAX = 60.0
 STOP_SIGNALS = ((signal.SIGTERM, 20.0),)
-PORTS = range(30_100, 30_200)
 
 
 class BenchmarkError(Exception):
@@ -106,6 +105,16 @@ class Stage:
         create_topics(kafka, PARTITIONS)
 
     @contextmanager
+    def topic(self, name: str) -> Iterator[Topic]:
+        """An empty topic beside those of the system, with as many partitions."""
+        admin, topic = Admin(self.connections.kafka), Topic(name, KEPT_FOR_EVER)
+        admin.create_topics([NewTopic(name, PARTITIONS, 1, config=topic.config)])[name].result()
+        try:
+            yield topic
+        finally:
+            admin.delete_topics([name])[name].result()
+
+    @contextmanager
     def programs(self) -> Iterator["Programs"]:
         """Processes that end with the block, and their folder."""
         folder = self.folder / "programs"
@@ -144,8 +153,21 @@ class Programs:
         self._processes[name] = process
         return process.pid
 
+    def end(self, name: str, *, is_killed: bool = False) -> None:
+        """In good order, or at once; whoever is measured may be without it."""
+        self._processes.pop(name).stop(() if is_killed else STOP_SIGNALS)
+
     def log(self, name: str) -> Path:
         return self.folder / f"{name}.log"
+
+    def wait(self, what: str, is_ready: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + START_SECONDS_MAX
+        while not is_ready():
+            self.require_running()
+            if time.monotonic() > deadline:
+                ends = "\n".join(tail(self.log(name)) for name in self._processes)
+                raise BenchmarkError(f"{what} does not get ready:\n{ends}")
+            time.sleep(0.05)
 
     def require_running(self) -> None:
         """A process that ended makes every figure void."""
@@ -157,42 +179,3 @@ class Programs:
         for process in reversed(self._processes.values()):
             with suppress(ProcessLookupError):
                 process.stop(STOP_SIGNALS)
-
-
-def start_system(
-    programs: Programs, connections: Connections, workers: int
-) -> dict[str, list[int]]:
-    """A store that is ready, then workers that have just begun to start; their processes by kind."""
-    environment = {
-        "DATA_DIR": str(programs.folder),
-        "KAFKA_BOOTSTRAP": connections.kafka.bootstrap,
-        "DATABASE_URL": connections.database_url,
-        "PARTITIONS": str(PARTITIONS),
-        "LOG_FORMAT": "json",
-    }
-
-    def start(name: str, *arguments: str) -> int:
-        return programs.start(name, [sys.executable, "-m", "cli.main", *arguments], environment)
-
-    store = start("store", "store")
-    _wait_for_store(programs)
-    ports = (str(port) for port in PORTS if is_free(port))
-    return {
-        "workers": [
-            start(
-                f"worker-{number}", "worker", "--http-port", next(ports),
-                "--datadir", str(programs.folder / f"worker-{number}"),
-            )
-            for number in range(workers)
-        ],
-        "store": [store],
-    }  # fmt: skip
-
-
-def _wait_for_store(programs: Programs) -> None:
-    log, deadline = programs.log("store"), time.monotonic() + START_SECONDS_MAX
-    while "took_over" not in log.read_text():
-        programs.require_running()
-        if time.monotonic() > deadline:
-            raise BenchmarkError("the store does not get ready:\n" + tail(log))
-        time.sleep(0.05)
