@@ -102,9 +102,7 @@ def measure(system: System, change: Callable[[], None], workers: int) -> float:
 
 
 def run_once(stage: Stage) -> dict[str, float]:
-    with two_workers(stage) as system:
-        flow = Flow(system.kafka, trades(), PER_SECOND)
-        flow.start()
+    with two_workers(stage) as system, Flow(system.kafka, trades(), PER_SECOND):
         time.sleep(REST_SECONDS)
         second: Part = system.worker()
         found = {
@@ -119,7 +117,6 @@ def run_once(stage: Stage) -> dict[str, float]:
 
         found["a worker crashes and is started again"] = measure(system, crash_and_start, 2)
         found["a worker crashes"] = measure(system, second.kill, 1)
-        flow.end()
     return found
 
 

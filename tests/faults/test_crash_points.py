@@ -15,7 +15,7 @@ CRASHING = (sys.executable, "-m", "tests.faults.crashing")
 HITS, HITS_LONG = 1, 10  # of each point
 AFTER_MAX = 4  # times that it comes there
 EVENTS_MAX, PER_SECOND = 40_000, 100.0
-CRASH_SECONDS_MAX = 60.0
+CRASH_SECONDS_MAX = 150.0
 OTHER_ENDS_MAX = 3
 LAG_SECONDS_MAX = 60
 
@@ -73,18 +73,16 @@ def test_nothing_is_lost_doubled_or_wrong_wherever_a_process_ends(
 ) -> None:
     hits, rng = HITS_LONG if is_long else HITS, Random(9)
     messages = generate(seed=41, events=EVENTS_MAX, portfolios=40, mess=Mess(late=0.05))
-    flow = Flow(system.kafka, messages, PER_SECOND)
-    flow.start()
     parts = [system.worker(), system.store]
-    doomed = [
-        Doomed(part, points, hits, rng)
-        for part, points in zip(parts, (OF_A_WORKER, OF_A_STORE), strict=True)
-    ]
-    while not all(one.has_come_through for one in doomed):
-        for one in doomed:
-            one.look_after()
-        time.sleep(0.05)
-    flow.end()
+    with Flow(system.kafka, messages, PER_SECOND):
+        doomed = [
+            Doomed(part, points, hits, rng)
+            for part, points in zip(parts, (OF_A_WORKER, OF_A_STORE), strict=True)
+        ]
+        while not all(one.has_come_through for one in doomed):
+            for one in doomed:
+                one.look_after()
+            time.sleep(0.05)
     began = time.monotonic()
     system.wait_settled(LAG_SECONDS_MAX)
     assert time.monotonic() - began < LAG_SECONDS_MAX

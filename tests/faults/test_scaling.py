@@ -57,27 +57,25 @@ def test_workers_that_come_go_and_crash_leave_the_books_as_they_are(
     system: System, is_long: bool
 ) -> None:
     messages = generate(seed=81, events=EVENTS, portfolios=60, mess=Mess(late=0.05))
-    flow = Flow(system.kafka, messages, PER_SECOND)
     system.store.start()
     count = WORKERS_LONG if is_long else WORKERS
     workers = [system.worker() for _ in range(count)]
-    flow.start()
-    for running, worker in enumerate(workers, 1):
-        worker.start()
-        await_serving(system, running)
-    for worker in workers if is_long else workers[:1]:
-        leave(system, worker, count - 1)
-        worker.start()
+    with Flow(system.kafka, messages, PER_SECOND) as flow:
+        for running, worker in enumerate(workers, 1):
+            worker.start()
+            await_serving(system, running)
+        for worker in workers if is_long else workers[:1]:
+            leave(system, worker, count - 1)
+            worker.start()
+            await_serving(system, count)
+        workers[0].kill()
+        await_serving(system, count - 1)
+        for left, worker in enumerate(workers[1:-1]):
+            leave(system, worker, count - 2 - left)
+        for worker in workers[:-1]:
+            worker.start()
         await_serving(system, count)
-    workers[0].kill()
-    await_serving(system, count - 1)
-    for left, worker in enumerate(workers[1:-1]):
-        leave(system, worker, count - 2 - left)
-    for worker in workers[:-1]:
-        worker.start()
-    await_serving(system, count)
-    assert flow.is_alive(), "nothing flowed at the end"
-    flow.end()
+        assert flow.is_alive(), "nothing flowed at the end"
     system.wait_settled()
     assert not [worker.said() for worker in workers if "lane_failed" in worker.said()]
     assert system.differences() == []
