@@ -1,6 +1,7 @@
 """One partition's queue and thread: batches that Faust delivers, worked off by a lane."""
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,9 @@ from streams.lane import Lane
 RECORDS_MAX = 4000  # of one Kafka transaction, but for a batch that is longer by itself
 QUEUE_BATCHES = 8
 IDLE_SECONDS = 0.2
+# From one Kafka transaction to the next, unless there is enough for one. The first after a rest
+# goes at once; one of a few records costs worker and broker more than all else about them.
+BATCH_SECONDS = 0.04
 TOUCH_SECONDS = 600.0
 
 
@@ -27,6 +31,7 @@ class Pump:
         self.idle.set()
         self._closing = False
         self._touched_at = time.monotonic()
+        self._began_at = -math.inf  # the last batch
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -61,10 +66,23 @@ class Pump:
             await self._touch()
             return []
         count = len(events[0].value)
-        while count < RECORDS_MAX and not self._queue.empty():
-            events.append(self._queue.get_nowait())
-            count += len(events[-1].value)
+        while count < RECORDS_MAX and (event := await self._one_more()) is not None:
+            events.append(event)
+            count += len(event.value)
+        self._began_at = time.monotonic()
         return [event for event in events if self._is_current(event.message)]
+
+    async def _one_more(self) -> Any | None:
+        """What waits, or comes before the next transaction is due."""
+        if not self._queue.empty():
+            return self._queue.get_nowait()
+        seconds = self._began_at + BATCH_SECONDS - time.monotonic()
+        if seconds <= 0 or self.lane.has_work:
+            return None
+        try:
+            return await asyncio.wait_for(self._queue.get(), seconds)
+        except TimeoutError:
+            return None
 
     async def _in_thread(self, work: Callable[..., None], *arguments: Any) -> None:
         self.idle.clear()

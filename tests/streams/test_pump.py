@@ -1,5 +1,6 @@
 import asyncio
 import threading
+import time
 from types import SimpleNamespace
 from typing import Any
 
@@ -92,6 +93,39 @@ def test_what_waits_is_worked_off_together_up_to_a_bound_and_acked_behind_it() -
         await until(lambda: all(event.acked for event in events))
         pump.close()
         assert lane.closed
+
+    asyncio.run(main())
+
+
+def test_what_comes_soon_after_a_batch_waits_for_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        monkeypatch.setattr(pump_module, "BATCH_SECONDS", 0.5)
+        lane = Lane()
+        pump = pump_over(lane)
+        began = time.monotonic()
+        await pump.put(Event("first"))
+        await until(lambda: lane.handled)
+        for name in "abc":
+            await pump.put(Event(name))
+            await asyncio.sleep(0.01)
+        await until(lambda: len(lane.handled) == 2)
+        assert time.monotonic() - began >= 0.5
+        assert names(lane) == [["first"], ["a", "b", "c"]]
+        pump.close()
+
+    asyncio.run(main())
+
+
+def test_enough_for_a_transaction_waits_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        monkeypatch.setattr(pump_module, "BATCH_SECONDS", 2 * SECONDS_MAX)
+        lane = Lane()
+        pump = pump_over(lane)
+        for name in "abc":
+            await pump.put(Event(name, RECORDS_MAX))
+        await until(lambda: len(lane.handled) == 3)
+        assert names(lane) == [["a"], ["b"], ["c"]]
+        pump.close()
 
     asyncio.run(main())
 
