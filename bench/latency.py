@@ -3,7 +3,9 @@
 An open loop: requests are due at an even pace, however long the system takes to answer, and every
 event counts from the moment at which it was due, so that waiting in front of a busy system counts
 as well. Each rate goes to the API of a whole system, small requests of ten events over many
-connections. Beside it, at the same rate, the floor: see `bench.echo`.
+connections. Beside it, at the same rate, the floor: see `bench.echo`. Requests overtake each other,
+so some events come late and some results are corrected; in the end all books are compared with
+the independent fold.
 """
 
 import asyncio
@@ -20,13 +22,15 @@ import uvloop
 
 from bench import echo
 from bench.charts import lines
+from bench.end_to_end import check
 from bench.figures import Figure, Report, of_usage
-from bench.load import Load, portfolios, send_records, transactions
+from bench.load import PARTITIONS, Load, expected, portfolios, send_records, transactions
 from bench.machine import Snapshot, Usage, describe
 from bench.posting import Door, at_even_pace, require
 from bench.sight import Sight, count_rows, transactions_by_trade
 from bench.stage import BenchmarkError, Stage
 from bench.system import System, running
+from cli.lag import behind_the_store
 from cli.printing import json_option
 from cli.servers import ServerError
 from wire.topics import PORTFOLIOS
@@ -55,7 +59,7 @@ class Posted:
     sent_late: list[float] = field(default_factory=list)  # requests, by this process
     accepted: list[float] = field(default_factory=list)  # requests
     live: list[float] = field(default_factory=list)  # events of the sample
-    row: list[float] = field(default_factory=list)  # events
+    row: list[float] = field(default_factory=list)  # events, as their row is in the end
     sent_again: int = 0
     resolution: float = 0.0  # rows were looked for at least that often
 
@@ -129,21 +133,27 @@ class Course:
         self._first = 0  # number of the next trade
 
     def measure(self, per_second: int, seconds: int) -> Step:
-        values = list(islice(self._events, per_second * seconds))
-        posted, usage = self.post(values, per_second)
+        values = self._next(per_second, seconds)
+        posted, usage = self._post(values, per_second)
         return Step(posted, usage, echo.measure(self._stage, values, EVENTS_A_REQUEST, per_second))
 
     def warm_up(self, per_second: int, seconds: int) -> None:
         """Let the broker compile, which takes most of a core at first, and everybody connect."""
-        self.post(list(islice(self._events, per_second * seconds)), per_second)
+        if seconds:
+            self._post(self._next(per_second, seconds), per_second)
 
-    def post(self, values: list[bytes], per_second: int) -> tuple[Posted, Usage]:
+    def _next(self, per_second: int, seconds: int) -> list[bytes]:
+        """Whole requests."""
+        requests = per_second * seconds // EVENTS_A_REQUEST
+        return list(islice(self._events, requests * EVENTS_A_REQUEST))
+
+    def _post(self, values: list[bytes], per_second: int) -> tuple[Posted, Usage]:
         url, kinds = self._stage.connections.database_url, self._system.kinds()
         gc.collect()
         gc.freeze()
         with Sight(url) as sight:
             begin = Snapshot.take(kinds, {"bench": time.process_time()})
-            poster = uvloop.run(_post(self._system.api_url, values, per_second))
+            poster = uvloop.run(post(self._system.api_url, values, per_second))
             self._wait_for_rows(self._first + len(values))
             end = Snapshot.take(kinds, {"bench": time.process_time()})
         for number, transaction in transactions_by_trade(url, self._first).items():
@@ -162,8 +172,15 @@ class Course:
                 raise BenchmarkError(f"only {found} of {count} transactions are stored")
             time.sleep(REST_SECONDS)
 
+    def check(self) -> None:
+        """Compare what is stored in the end with the independent fold of all that was posted."""
+        while behind_the_store(self._stage.connections, PARTITIONS):
+            self._system.require_running()
+            time.sleep(REST_SECONDS)
+        check(self._stage.connections.database_url, expected(Load(events=self._first)))
 
-async def _post(url: str, values: Sequence[bytes], per_second: float) -> Poster:
+
+async def post(url: str, values: Sequence[bytes], per_second: float) -> Poster:
     door = Door(url, CONNECTIONS_MAX)
     poster = Poster(door, values, per_second)
     await poster.post_all()
@@ -180,7 +197,7 @@ def figures(steps: Sequence[Step]) -> list[Figure]:
         *percentiles("POST to its answer", [p.accepted for p in posted]),
         *percentiles("floor: bare producer to consumer", [floor.echoed for floor in floors]),
         *percentiles("floor: and COPY", [floor.committed for floor in floors]),
-        *percentiles("posted too late, which counts", [p.sent_late for p in posted]),
+        *percentiles("posted late, which counts", [p.sent_late for p in posted]),
         Figure(
             name="rows looked for at least every",
             unit="ms",
@@ -239,6 +256,7 @@ def measure(plan: Plan) -> Report:
                 for rate in plan.rates:
                     click.echo(f"run {run} of {plan.runs}, {title(rate)}", err=True)
                     steps[rate].append(course.measure(rate, plan.seconds))
+            course.check()
     return Report(machine, {title(rate): figures(steps[rate]) for rate in plan.rates})
 
 

@@ -43,10 +43,14 @@ def read_all(broker: Broker) -> float:
     for topic in (CHANGELOG, COMPLETED):
         left = set(range(PARTITIONS))
         consumer = _consumer(broker, topic, {(topic.name, partition): 0 for partition in left})
+        heard_at = time.monotonic()
         while left:
-            for message in consumer.consume(RECORDS_MAX, 0.05):
-                if _is_end(message):
-                    left.discard(message.partition())
+            messages = consumer.consume(RECORDS_MAX, 0.05)
+            left -= {message.partition() for message in messages if _is_end(message)}
+            if messages:
+                heard_at = time.monotonic()
+            elif time.monotonic() - heard_at > SILENCE_SECONDS_MAX:
+                raise BenchmarkError(f"{topic.name} cannot be read to its end")
         consumer.close()
     return time.perf_counter() - began
 

@@ -10,7 +10,7 @@ from tests.bench.test_benchmarks import printed
 def test_a_rate_shows_rows_live_tables_and_the_floor_beside_them(tmp_path: Path) -> None:
     chart = tmp_path / "latency.svg"
     found = printed(
-        "bench.latency", "--rate", "200", "--seconds", "2", "--warm-up", "1", "--runs", "1",
+        "bench.latency", "--rate", "200", "--seconds", "2", "--warm-up", "0", "--runs", "1",
         "--workers", "1", "--chart", str(chart),
     )  # fmt: skip
     (figures,) = found["groups"].values()

@@ -63,7 +63,9 @@ def test_of_a_backlog_everything_is_booked_once_under_the_terms_that_came_with_i
     ]
     send(system.kafka, trades)
     send(system.kafka, [portfolio(one, "USD", "HIFO") for one in portfolios])
-    system.worker().start()
+    worker = system.worker()
+    worker.program = (sys.executable, "-m", "tests.system.patient")
+    worker.start()
     system.wait_until(system.is_booked, 60, "every record is booked")
     written = log.read(system.kafka, COMPLETED.name)
     assert len(written) == len(trades)
