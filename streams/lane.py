@@ -23,6 +23,7 @@ import structlog
 from calculator import ReliefMethod, Source
 from streams import metrics, state
 from streams.log import Written
+from streams.pace import Pace
 from streams.step import (
     ERRORS,
     FORWARDING_HEADERS,
@@ -44,10 +45,6 @@ from wire.topics import FORWARDED, INPUTS, PORTFOLIOS
 log = structlog.get_logger(__name__)
 EXIT_LANE_FAILED = 70
 EXIT_STATE_NOT_AT_BATCH = 77
-STEPS_MAX, STEPS_MIN = 5000, 50  # entries of longer histories re-booked in one batch
-# What a batch may spend on them, so that nobody else in the partition waits long: alone, and
-# with records at hand, which are taken in first and booked after.
-REBOOKING_SECONDS, REBOOKING_SECONDS_WITH_RECORDS = 0.15, 0.05
 _INDEX = {topic.name: index for index, topic in enumerate(INPUTS)}
 # Lanes that compute at once only take the interpreter from each other, which costs each event an
 # eighth more. So one books at a time, while the others wait for Kafka or the disk.
@@ -109,7 +106,7 @@ class Lane:
         # Holdings and portfolios whose re-booking is not finished. As of `progress`, and set before
         # it: in the middle of a batch the journal holds one that has its turn for settled.
         self.unsettled = self._count_unsettled()
-        self._step_seconds = REBOOKING_SECONDS / STEPS_MAX  # of an entry re-booked, as measured
+        self._pace = Pace()
         metrics.CACHED_LOTS.labels(partition).set_function(lambda: self._step.journal.cached_lots)
         metrics.UNSETTLED.labels(partition).set_function(lambda: self.unsettled)
 
@@ -142,10 +139,6 @@ class Lane:
         is_elsewhere = isinstance(error, StateNotAtBatch)
         os._exit(EXIT_STATE_NOT_AT_BATCH if is_elsewhere else EXIT_LANE_FAILED)
 
-    def _steps(self, records: Sequence[InputRecord]) -> int:
-        seconds = REBOOKING_SECONDS_WITH_RECORDS if records else REBOOKING_SECONDS
-        return min(STEPS_MAX, max(STEPS_MIN, int(seconds / self._step_seconds)))
-
     def _handle(self, batches: Sequence[Batch]) -> None:
         next_offsets = self._next_offsets(batches)
         records = [r for batch in batches for r in _input_records(batch)]
@@ -154,7 +147,7 @@ class Lane:
         rewinds, taken_back = ledger.rewinds, ledger.taken_back
         with _booking:
             began = time.perf_counter()
-            outcome = self._step.run(records, as_of, self._steps(records))
+            outcome = self._step.run(records, as_of, self._pace.steps(has_records=bool(records)))
         progress = self._progress_after(outcome, records, next_offsets, as_of)
         encoded = state.encode_record(progress)
         booked = time.perf_counter()
@@ -164,9 +157,7 @@ class Lane:
         stored = time.perf_counter()
         self.unsettled = self._count_unsettled()
         self.progress = progress
-        if ledger.steps_taken >= STEPS_MIN:
-            # Half old, half new: a pause of the machine is not the pace of the work.
-            self._step_seconds += ((stored - began) / ledger.steps_taken - self._step_seconds) / 2
+        self._pace.measured(ledger.steps_taken, stored - began)
         metrics.BATCH_SECONDS.labels("book").observe(booked - began)
         metrics.BATCH_SECONDS.labels("transaction").observe(committed - booked)
         metrics.BATCH_SECONDS.labels("state").observe(stored - committed)

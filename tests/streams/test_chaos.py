@@ -8,7 +8,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from streams import answers
+from streams import answers, pace
 from streams import lane as lane_module
 from streams.lane import Lane
 from streams.tables import Table, Tables
@@ -166,7 +166,7 @@ def test_crashes_at_every_step_and_owners_that_do_not_know_it_leave_the_books_of
         raise Crash
 
     monkeypatch.setattr(lane_module, "os", SimpleNamespace(_exit=end))
-    monkeypatch.setattr(lane_module, "STEPS_MAX", 20)
+    monkeypatch.setattr(pace, "STEPS_MAX", 20)
     monkeypatch.setattr(lane_module, "log", Mock())
     cluster = Cluster(tmp_path, seed)
     arrived = records(generate(seed, EVENTS, mess=Mess(late=[1.0, 0.05][seed % 2])))

@@ -8,11 +8,10 @@ import pytest
 
 from calculator import Entry, Holding, ReliefMethod
 from streams import lane as lane_module
-from streams import state
+from streams import pace, state
 from streams.lane import (
     EXIT_LANE_FAILED,
     EXIT_STATE_NOT_AT_BATCH,
-    STEPS_MAX,
     DefaultMethodChanged,
 )
 from streams.tables import Table, Tables
@@ -204,7 +203,7 @@ def test_batches_that_follow_each_other_are_worked_off_as_one(table: Table, log:
 def test_a_long_re_booking_takes_several_batches_and_lets_records_in_between(
     table: Table, log: MemoryLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lane_module, "STEPS_MAX", 60)
+    monkeypatch.setattr(pace, "STEPS_MAX", 60)
     lane = lane_over(table, log)
     lane.handle([batch(purchases(300))])
     late = buy("LATE", transaction_date="2020-01-01")
@@ -223,7 +222,7 @@ def test_a_long_re_booking_takes_several_batches_and_lets_records_in_between(
 def test_a_re_booking_counts_as_unfinished_also_while_it_has_its_turn(
     table: Table, log: MemoryLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lane_module, "STEPS_MAX", 60)
+    monkeypatch.setattr(pace, "STEPS_MAX", 60)
     lane = lane_over(table, log)
     late = buy("LATE", transaction_date="2020-01-01")
     lane.handle([batch(purchases(300))])
@@ -239,13 +238,6 @@ def test_a_re_booking_counts_as_unfinished_also_while_it_has_its_turn(
     work_off(log.logs, lane)
     assert set(seen) == {1}
     assert lane.unsettled == 0
-
-
-def test_a_slow_machine_re_books_less_in_one_batch(table: Table, log: MemoryLog) -> None:
-    lane = lane_over(table, log)
-    assert lane._steps([]) == STEPS_MAX
-    lane._step_seconds *= 100
-    assert lane._steps([]) == STEPS_MAX // 100
 
 
 # -- strangers in the internal topic

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 import pytest
 
 from streams import lane as lane_module
+from streams import pace
 from streams.lane import EXIT_LANE_FAILED
 from streams.tables import Table
 from tests.api.test_depth import deep
@@ -18,7 +19,7 @@ def rebooking(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> Worker:
         worker.trade(f"T{n}", "S0", transaction_date="2024-01-02")
     worker.trade("OTHER", "S1")
     worker.book()
-    monkeypatch.setattr(lane_module, "STEPS_MAX", 10)
+    monkeypatch.setattr(pace, "STEPS_MAX", 10)
     worker.trade("LATE", "S0", transaction_date="2020-01-01")
     worker.book_once()
     return worker
@@ -52,7 +53,7 @@ def test_nothing_is_said_of_holdings_whose_new_terms_have_not_reached_them(
     for n in range(40):
         worker.trade(f"T{n}", f"S{n:02}")
     worker.book()
-    monkeypatch.setattr(lane_module, "STEPS_MAX", 10)
+    monkeypatch.setattr(pace, "STEPS_MAX", 10)
     worker.portfolio("LIFO")
     worker.book_once()
     assert_refused(worker.get(f"/portfolios/{P}/positions"), 503, "rebooking")

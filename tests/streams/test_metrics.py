@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from streams import lane as lane_module
+from streams import pace
 from streams.metrics import REGISTRY
 from streams.tables import Table, Tables
 from tests.oracle.murmur2 import partition_of
@@ -79,7 +80,7 @@ def test_open_lots_kept_decoded_are_shown_while_the_partition_is_served(tmp_path
 
 
 def test_holdings_being_re_booked_are_shown(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lane_module, "STEPS_MAX", 3)
+    monkeypatch.setattr(pace, "STEPS_MAX", 3)
     lane = lane_with(table, *(buy(n) for n in range(1, 11)))
     shown = "portfolio_unsettled_holdings"
     assert REGISTRY.get_sample_value(shown, {"partition": "0"}) == 0

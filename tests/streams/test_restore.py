@@ -8,8 +8,7 @@ import pytest
 
 from calculator import ReliefMethod
 from cli.servers import Connections
-from streams import lane as lane_module
-from streams import restore, state
+from streams import pace, restore, state
 from streams.lane import Lane
 from streams.log import Delivered, TransactionLog
 from streams.restore import Restorer
@@ -107,7 +106,7 @@ def history(servers: Connections, tmp_path_factory: pytest.TempPathFactory) -> I
         logs.append(RAW_TRANSACTIONS, P, b"", None)
     logs.append(RAW_TRANSACTIONS, P, b"P1", text_of(CANCEL))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lane_module, "STEPS_MAX", STEPS)
+        patch.setattr(pace, "STEPS_MAX", STEPS)
         live(history, logs)
     yield history
     make_topics_anew(servers.kafka)
