@@ -134,6 +134,7 @@ class MemoryJournal:
 
     def put_holding(self, holding: Holding) -> None:
         holding.assert_conserved()
+        holding.lots.touched.clear()
         key = holding.portfolio_id, holding.security_id
         if holding.is_settled:
             self.unsettled.pop(key, None)

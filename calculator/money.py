@@ -29,6 +29,11 @@ def rounded(amount: Decimal) -> Decimal:
     return amount.quantize(COST_STEP)
 
 
+def cost_steps(amount: Decimal) -> int:
+    """How many COST_STEPs a rounded amount is. In any context."""
+    return int(amount.scaleb(12, EXACT))
+
+
 def plain(amount: Decimal) -> str:
     """The amount as text without exponent, trailing zeros or a negative zero."""
     text = str(amount)

@@ -6,6 +6,8 @@ from pathlib import Path
 from calculator import ReliefMethod
 from wire.broker import Broker
 
+CACHED_LOTS_MAX = 400_000  # open lots kept decoded, over all partitions of a worker
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerSettings:
@@ -19,7 +21,7 @@ class WorkerSettings:
     default_method: ReliefMethod
     cluster_secret: str | None = field(repr=False)  # None: everybody who reaches it is answered
     session_seconds: float = 10.0  # without a heartbeat, until the group takes the partitions away
-    cached_lots_max: int = 400_000  # open lots kept decoded, over all partitions
+    cached_lots_max: int = CACHED_LOTS_MAX
 
     @property
     def url(self) -> str:

@@ -156,8 +156,11 @@ class Tables:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        # What was written and is not in files yet counts as part of the cache.
         self._cache = rocksdict.Cache(256 * MEGABYTE)
-        self._memory = rocksdict.WriteBufferManager(256 * MEGABYTE, False)
+        self._memory = rocksdict.WriteBufferManager.new_write_buffer_manager_with_cache(
+            128 * MEGABYTE, False, self._cache
+        )
 
     def open(self, partition: int, *, anew: bool = False) -> Table:
         """The state of a partition, empty where it cannot be trusted or `anew` is asked for."""

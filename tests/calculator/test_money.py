@@ -3,7 +3,7 @@ from decimal import Decimal, FloatOperation, InvalidOperation, localcontext
 import pytest
 
 from calculator import plain
-from calculator.money import AMOUNT_LIMIT, EXACT, rounded
+from calculator.money import AMOUNT_LIMIT, EXACT, cost_steps, rounded
 
 
 @pytest.mark.parametrize(
@@ -56,6 +56,12 @@ def test_floats_are_refused_in_the_context() -> None:
             assert Decimal(1) < 1.5
         with pytest.raises(TypeError):
             Decimal(1) + 0.1  # type: ignore[operator]
+
+
+def test_the_steps_of_an_amount_are_exact_in_any_context() -> None:
+    assert cost_steps(Decimal("0.000000000001")) == 1
+    assert cost_steps(Decimal("-1.5")) == -1_500_000_000_000
+    assert cost_steps(Decimal("9" * 26 + "." + "9" * 12)) == 10**38 - 1
 
 
 def test_a_number_that_does_not_fit_stops_instead_of_losing_digits() -> None:

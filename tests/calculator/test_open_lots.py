@@ -28,6 +28,13 @@ def test_lots_come_in_order_of_relief_however_they_were_put(method: str) -> None
         assert ids(OpenLots(ReliefMethod(method), arrival)) == ORDERS[method]
 
 
+def test_unit_costs_are_told_apart_to_the_last_digit() -> None:
+    below, above = (f"{10**25}.{digit:012}" for digit in (1, 2))
+    lots = [a_lot("A", 1, "1", "1", unit_cost=below), a_lot("B", 2, "1", "1", unit_cost=above)]
+    assert ids(OpenLots(ReliefMethod.HIFO, lots)) == "BA"
+    assert ids(OpenLots(ReliefMethod.LOFO, lots)) == "AB"
+
+
 @pytest.mark.parametrize("method", ORDERS)
 @pytest.mark.parametrize("gone", "ABCD")
 def test_a_lot_can_be_removed_from_anywhere(method: str, gone: str) -> None:
@@ -54,12 +61,15 @@ def test_some_lots_can_be_had_in_order_of_relief(method: str) -> None:
     assert "".join(lot.lot_id for lot in some) == ORDERS[method].replace("B", "")
 
 
-def test_touched_names_what_was_put_or_removed() -> None:
+def test_touched_says_what_was_put_or_removed_and_how_it_was_before() -> None:
     lots = OpenLots(ReliefMethod.FIFO, LOTS)
-    assert lots.touched == set()
+    assert lots.touched == {}
+    before = {lot.lot_id: lot for lot in lots}
     lots.remove("B")
     lots.put(a_lot("E", 5, "1", "1"))
-    assert lots.touched == {"B", "E"}
+    lots.put(a_lot("A", 1, "2", "1"))
+    lots.put(a_lot("A", 1, "3", "1"))
+    assert lots.touched == {"B": before["B"], "E": None, "A": before["A"]}
 
 
 def test_reading_the_first_lots_never_looks_at_the_others() -> None:

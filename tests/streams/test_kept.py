@@ -90,15 +90,15 @@ def test_an_event_rewrites_the_pages_whose_lots_it_changed_and_no_other(
 def test_a_purchase_into_a_large_holding_writes_a_page_only_once_in_a_while(table: Table) -> None:
     books = with_lots(table, ReliefMethod.FIFO)
     written = [len(pages_in(books.book(event))) for event in purchases(200, first=1_000)]
-    assert set(written) == {0, 1}
-    assert sum(written) <= 200 // state.PAGE_SIZE + 1
+    assert set(written) == {0, 2}  # the larger part of what may lie inline, at once
+    assert sum(written) <= 200 // state.PAGE_SIZE + 2
 
 
 def test_the_lots_relieved_next_lie_inline(table: Table) -> None:
     books = with_lots(table, ReliefMethod.HIFO)
     inline = {lot.lot_id for lot in books.stored().inline}
-    # Each time that lots are moved away, they are the half that is relieved last.
-    first = [lot.lot_id for lot in books.lots()[: state.INLINE_MAX - state.PAGE_SIZE]]
+    # Each time that lots are moved away, they are those that are relieved last.
+    first = [lot.lot_id for lot in books.lots()[: state.INLINE_MAX // 3]]
     assert set(first) <= inline
 
 
