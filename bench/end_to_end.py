@@ -54,14 +54,7 @@ def run_once(
     send(stage.connections.kafka, load)
     say("running ...")
     with running(stage, workers) as system:
-        watch = Watch(
-            database_url=stage.connections.database_url,
-            table="transactions",
-            progress=_STORED,
-            events=load.events,
-            require_running=system.require_running,
-        )
-        span = watch.span(system.kinds())
+        span = watch_of(stage, system, load.events).span(system.kinds())
         seconds_to_positions = _wait_for_positions(stage, system)
     check(stage.connections.database_url, totals)
     say("the limits beside it ...")
@@ -74,6 +67,17 @@ def run_once(
             "primary key": floor.measure(stage, load.events, has_primary_key=True),
         },
         alone=_alone(load),
+    )
+
+
+def watch_of(stage: Stage, system: System, events: int) -> Watch:
+    """On the results of so many transactions."""
+    return Watch(
+        database_url=stage.connections.database_url,
+        table="transactions",
+        progress=_STORED,
+        events=events,
+        require_running=system.require_running,
     )
 
 

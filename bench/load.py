@@ -6,6 +6,7 @@ disposals a sale under FIFO. Base and trade currency are the same. All trades co
 
 import math
 import time
+from bisect import insort
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -23,12 +24,13 @@ from wire.topics import PORTFOLIOS, RAW_TRANSACTIONS, Topic
 PARTITIONS = 8
 SEED = 7
 METHODS = ("FIFO", "LIFO", "HIFO", "LOFO", "AVCO")
-_BEGIN = datetime(1990, 1, 1, tzinfo=UTC)
+BEGIN = datetime(1990, 1, 1, tzinfo=UTC)
 _SPAN_SECONDS = 33 * 365 * 24 * 3600
 _SETTLED_AFTER = timedelta(days=2)
 # Numbers are whole here: quantities and prices count steps of 1e-4, fees of 1e-2, costs of 1e-12.
 _STEPS, _FEE_STEPS, _COST_STEPS = 10**4, 10**2, 10**12
 _PACE_SECONDS = 0.01  # how even a pace is
+_HALF_A_LOT = 50_0000  # units
 _OPEN_LOTS = 30  # of a holding, around which sales keep it
 
 
@@ -40,6 +42,7 @@ class Load:
     method: str = "FIFO"
     holdings: int = 1000
     portfolios: int = 200
+    open_lots: int | None = None  # of each holding: bought first, then kept; None: about 30
     seed: int = SEED
 
 
@@ -59,7 +62,12 @@ def portfolio_of(load: Load, holding: int) -> str:
 
 
 def trades(load: Load) -> Iterator[Trade]:
-    """Trades in booking order. Sales are cut to the lots that FIFO would relieve."""
+    """Trades in booking order."""
+    return _growing(load) if load.open_lots is None else _steady(load, load.open_lots)
+
+
+def _growing(load: Load) -> Iterator[Trade]:
+    """Sales are cut to the lots that FIFO would relieve."""
     random = Random(load.seed)
     held: list[list[int]] = [[] for _ in range(load.holdings)]
     for number in range(load.events):
@@ -73,6 +81,21 @@ def trades(load: Load) -> Iterator[Trade]:
             lots.append(quantity)
         price, fee = random.randrange(10_000, 5_000_000), random.randrange(2_500)
         yield Trade(number, holding, is_sale, quantity, price, fee)
+
+
+def _steady(load: Load, open_lots: int) -> Iterator[Trade]:
+    """All lots are of one size, so that whatever the method, as many open as close: two are bought,
+    then half of one is sold, then the other half with one more."""
+    random = Random(load.seed)
+    cycle = ((False, 2), (False, 2), (True, 1), (True, 3))  # is it a sale, and of how many halves
+    traded = [0] * load.holdings
+    for number in range(load.events):
+        is_opening = number < open_lots * load.holdings
+        holding = number % load.holdings if is_opening else random.randrange(load.holdings)
+        is_sale, halves = cycle[0 if is_opening else traded[holding] % 4]
+        traded[holding] += not is_opening
+        price, fee = random.randrange(10_000, 5_000_000), random.randrange(2_500)
+        yield Trade(number, holding, is_sale, halves * _HALF_A_LOT, price, fee)
 
 
 def _sold(random: Random, lots: list[int]) -> int:
@@ -103,12 +126,12 @@ def transactions(load: Load) -> Iterator[tuple[str, bytes]]:
     """(portfolio_id, value) of the transaction events, in the order in which they are sent."""
     for trade in trades(load):
         portfolio_id = portfolio_of(load, trade.holding)
-        yield portfolio_id, _event(load, trade, portfolio_id)
+        traded = BEGIN + timedelta(seconds=trade.number * _SPAN_SECONDS // load.events)
+        yield portfolio_id, event(trade, portfolio_id, traded)
 
 
-def _event(load: Load, trade: Trade, portfolio_id: str) -> bytes:
+def event(trade: Trade, portfolio_id: str, traded: datetime) -> bytes:
     number, holding, is_sale, quantity, price, fee = trade
-    traded = _BEGIN + timedelta(seconds=number * _SPAN_SECONDS // load.events)
     gross = quantity * price
     return (
         f'{{"transaction_id":"TRADE-{traded.year}-{number:09d}","portfolio_id":"{portfolio_id}",'
@@ -190,33 +213,31 @@ class Totals:
 
 
 class _Lot(NamedTuple):
+    rank: tuple[int, ...]  # in which lots are relieved; no two lots of a holding have the same
     quantity: int
     cost: int
-    unit_cost: int  # when it was opened
-    number: int  # of the trade that opened it
 
 
-_Choice = Callable[[list[_Lot]], int]
-# Which lot, of lots in the order of their age, is relieved first.
-_CHOICES: dict[str, _Choice] = {
-    "FIFO": lambda lots: 0,
-    "AVCO": lambda lots: 0,  # of one lot, the pool
-    "LIFO": lambda lots: len(lots) - 1,
-    "HIFO": lambda lots: min(range(len(lots)), key=lambda i: (-lots[i].unit_cost, i)),
-    "LOFO": lambda lots: min(range(len(lots)), key=lambda i: (lots[i].unit_cost, i)),
+# The rank of a lot by the unit cost at which it was opened and the number of the trade that did.
+_RANKS: dict[str, Callable[[int, int], tuple[int, ...]]] = {
+    "FIFO": lambda unit_cost, number: (number,),
+    "AVCO": lambda unit_cost, number: (number,),  # of one lot, the pool
+    "LIFO": lambda unit_cost, number: (-number,),
+    "HIFO": lambda unit_cost, number: (-unit_cost, number),
+    "LOFO": lambda unit_cost, number: (unit_cost, number),
 }
 
 
 def expected(load: Load) -> Totals:
-    """Sort and fold in whole numbers, sharing nothing with the calculator."""
+    """Fold in whole numbers, sharing nothing with the calculator."""
     held: list[list[_Lot]] = [[] for _ in range(load.holdings)]
-    choice, disposals, gain = _CHOICES[load.method], 0, 0
+    rank, disposals, gain = _RANKS[load.method], 0, 0
     for trade in trades(load):
         lots = held[trade.holding]
         gross = trade.quantity * trade.price * (_COST_STEPS // _STEPS**2)
         fee = trade.fee * (_COST_STEPS // _FEE_STEPS)
         if trade.is_sale:
-            count, cost = _relieve(lots, trade.quantity, choice)
+            count, cost = _relieve(lots, trade.quantity)
             disposals += count
             gain += gross - fee - cost
         elif load.method == "AVCO" and lots:
@@ -226,7 +247,7 @@ def expected(load: Load) -> Totals:
             )
         else:
             unit_cost = _divided((gross + fee) * _STEPS, trade.quantity)
-            lots.append(_Lot(trade.quantity, gross + fee, unit_cost, trade.number))
+            insort(lots, _Lot(rank(unit_cost, trade.number), trade.quantity, gross + fee))
     return Totals(
         transactions=load.events,
         disposals=disposals,
@@ -237,18 +258,17 @@ def expected(load: Load) -> Totals:
     )
 
 
-def _relieve(lots: list[_Lot], wanted: int, choice: _Choice) -> tuple[int, int]:
+def _relieve(lots: list[_Lot], wanted: int) -> tuple[int, int]:
     """Take units from the lots; return how many lots that met, and their cost."""
     count = cost = 0
     while wanted:
-        index = choice(lots)
-        lot = lots[index]
+        lot = lots[0]
         taken = min(wanted, lot.quantity)
         part = _divided(lot.cost * taken, lot.quantity)
         if taken == lot.quantity:
-            del lots[index]
+            del lots[0]
         else:
-            lots[index] = lot._replace(quantity=lot.quantity - taken, cost=lot.cost - part)
+            lots[0] = lot._replace(quantity=lot.quantity - taken, cost=lot.cost - part)
         wanted -= taken
         cost += part
         count += 1

@@ -1,7 +1,8 @@
 """From the first committed row to the last: how everyone who stores results is measured."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import psycopg2
@@ -35,21 +36,13 @@ class Watch:
 
     def span(self, kinds: Mapping[str, Iterable[int]]) -> Span:
         """Wait for all rows, from the start of the processes on; those of a kind count together."""
-        connection = psycopg2.connect(self.database_url)
-        connection.autocommit = True
-        try:
-            with connection.cursor() as cursor:
-                return self._span(cursor, kinds)
-        finally:
-            connection.close()
-
-    def _span(self, cursor: psycopg2.extensions.cursor, kinds: Mapping[str, Iterable[int]]) -> Span:
         started_at = time.perf_counter()
-        self._wait_for(cursor, 1)
-        begin, before = Snapshot.take(kinds), self._rows(cursor)
-        half_rows, half_at = self._wait_for(cursor, self.events // 2), time.perf_counter()
-        self._wait_for(cursor, self.events)
-        end = Snapshot.take(kinds)
+        with self.cursor() as cursor:
+            self.wait_for(cursor, 1)
+            begin, before = Snapshot.take(kinds), self._rows(cursor)
+            half_rows, half_at = self.wait_for(cursor, self.events // 2), time.perf_counter()
+            self.wait_for(cursor, self.events)
+            end = Snapshot.take(kinds)
         measured = self.events - before
         if measured <= 0:
             raise BenchmarkError("all was stored at once: take more events")
@@ -60,7 +53,18 @@ class Watch:
             seconds_to_first_row=begin.at - started_at,
         )
 
-    def _wait_for(self, cursor: psycopg2.extensions.cursor, events: int) -> int:
+    @contextmanager
+    def cursor(self) -> Iterator[psycopg2.extensions.cursor]:
+        """What `wait_for` asks with: a connection of its own, which ends with the block."""
+        connection = psycopg2.connect(self.database_url)
+        connection.autocommit = True
+        try:
+            with connection.cursor() as cursor:
+                yield cursor
+        finally:
+            connection.close()
+
+    def wait_for(self, cursor: psycopg2.extensions.cursor, events: int) -> int:
         """Wait until at least so many are stored; return how many are."""
         last, moved_at = -1, time.monotonic()
         while (now := self._stored(cursor)) < events:
