@@ -1,27 +1,58 @@
-"""Runs all benchmarks, one after another; status 1 where one finds something wrong."""
+"""Runs all benchmarks, one after another; status 1 where one ends otherwise than well.
+
+python -m bench --only late --only memory
+python -m bench --charts .            # also draws history.svg and latency.svg there
+"""
 
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import click
 
 from bench.stage import ROOT
 
+# By module, with what each is told. Soak is not among them: it is a test that takes half an hour.
+BENCHMARKS: Mapping[str, tuple[str, ...]] = {
+    "end_to_end": ("--workers", "1", "--workers", "2", "--peer-warm"),
+    "step": (),
+    "calculator": (),
+    "history": (),
+    "late": (),
+    "memory": (),
+    "latency": (),
+    "ingest": (),
+    "restart": (),
+    "rebalance": (),
+}
+CHARTS = ("history", "latency")
+
+
+def commands(only: tuple[str, ...], charts: Path | None) -> Iterator[tuple[str, list[str]]]:
+    """(name, arguments of Python) of each."""
+    for name in only or BENCHMARKS:
+        arguments = ["-m", f"bench.{name}", *BENCHMARKS[name]]
+        if charts is not None and name in CHARTS:
+            arguments += ["--chart", str(charts.resolve() / f"{name}.svg")]
+        yield name, arguments
+
 
 @click.command()
-@click.option("--events", default=400_000, show_default=True, type=click.IntRange(10_000))
-@click.option("--runs", default=3, show_default=True, type=click.IntRange(1))
-def main(events: int, runs: int) -> None:
-    """One worker and two from Kafka to PostgreSQL, then a lane without its servers."""
-    size = ["--events", str(events)]
-    for module, arguments in (
-        ("bench.end_to_end", ["--workers", "1", "--workers", "2", "--runs", str(runs)]),
-        ("bench.step", []),
-    ):
-        click.echo(f"== {module}")
-        status = subprocess.call([sys.executable, "-m", module, *size, *arguments], cwd=ROOT)
-        if status:
-            raise click.ClickException(f"{module} ended with status {status}")
+@click.option("--only", multiple=True, type=click.Choice(list(BENCHMARKS)), help="Not all of them.")
+@click.option(
+    "--charts", type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="A folder to draw charts in.",
+)  # fmt: skip
+def main(only: tuple[str, ...], charts: Path | None) -> None:
+    """Measure everything. Nothing else should run on the machine."""
+    failed = []
+    for name, arguments in commands(only, charts):
+        click.echo(f"== bench.{name}")
+        if subprocess.call([sys.executable, *arguments], cwd=ROOT):
+            failed.append(name)
+    if failed:
+        raise click.ClickException(f"did not end well: {', '.join(failed)}")
 
 
 if __name__ == "__main__":
