@@ -19,9 +19,9 @@ import org.apache.kafka.streams.state.Stores;
  */
 public final class App {
     static final int UNEXPECTED = 3; // its exit status
-    private static final String BOOTSTRAP = System.getenv("KAFKA_BOOTSTRAP");
+    static final String BOOTSTRAP = System.getenv("KAFKA_BOOTSTRAP");
+    static final int EVENTS = Integer.parseInt(System.getenv("EVENTS"));
     private static final String INPUT = "raw_transactions";
-    private static final int EVENTS = Integer.parseInt(System.getenv("EVENTS"));
 
     private App() {}
 
@@ -32,12 +32,15 @@ public final class App {
         Thread.currentThread().join();
     }
 
+    /** The topic of the results. */
+    static String output(String name) {
+        return name + "-completed";
+    }
+
     private static void bookAll(String name) throws InterruptedException {
-        String output = name + "-completed";
-        Sink sink = new Sink(BOOTSTRAP, output, System.getenv("JDBC_URL"), name, EVENTS);
-        Thread storing = new Thread(sink, "sink");
+        Thread storing = new Thread(new CopyingSink(name), "sink");
         storing.start();
-        try (KafkaStreams streams = new KafkaStreams(topology(output), settings(name))) {
+        try (KafkaStreams streams = new KafkaStreams(topology(output(name)), settings(name))) {
             streams.setUncaughtExceptionHandler(
                     error -> {
                         error.printStackTrace();
