@@ -19,7 +19,7 @@ from bench import floor, plain_faust
 from bench.calculator import Alone
 from bench.load import METHODS, PARTITIONS, Load, Totals, expected, send
 from bench.machine import describe
-from bench.peer import Peer, threads_option, warm_option
+from bench.peer import peers_of, sink_option, threads_option, warm_option
 from bench.report import Measured, Run, plural, print_measured
 from bench.stage import ROOT, BenchmarkError, Stage
 from bench.system import System, running
@@ -152,6 +152,7 @@ def measure(
     "--peer/--no-peer", "has_peer", default=True, show_default=True,
     help="Let a Kafka Streams application book the same events in the same runs.",
 )  # fmt: skip
+@sink_option
 @threads_option
 @warm_option
 @click.option(
@@ -165,6 +166,7 @@ def main(
     runs: int,
     method: str,
     has_peer: bool,
+    peer_sinks: tuple[str, ...],
     peer_threads: int,
     peer_warm: bool,
     plain_events: int,
@@ -175,7 +177,8 @@ def main(
     try:
         peers: list[MeasurePeer] = []
         if has_peer:
-            peers.append(Peer.of(load, peer_threads, is_warmed=peer_warm).measure)
+            beside = peers_of(load, peer_sinks, peer_threads, is_warmed=peer_warm)
+            peers += [peer.measure for peer in beside]
         if plain_events:
             peers.append(partial(plain_faust.measure, load=Load(events=plain_events)))
         measured = measure(load, workers, runs, peers)

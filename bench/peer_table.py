@@ -32,6 +32,12 @@ CREATE TABLE {name} (
     open_cost numeric NOT NULL
 )
 """
+# What a table that is upserted into commonly has as well.
+_TIMES = """\
+ALTER TABLE {name}
+    ADD COLUMN created_at timestamptz NOT NULL DEFAULT now(),
+    ADD COLUMN updated_at timestamptz NOT NULL DEFAULT now()
+"""
 # What is open is what the last transaction of a holding left; their ids are in order.
 _SUMS = """\
 SELECT count(*), sum(realized_gain_loss), sum(open_quantity) FILTER (WHERE is_last),
@@ -54,11 +60,13 @@ class Sums(NamedTuple):
     cost: Decimal
 
 
-def create(database_url: str, name: str) -> None:
-    """An empty table."""
+def create(database_url: str, name: str, *, has_times: bool = False) -> None:
+    """An empty table; with times, its rows say when they came and when they were changed."""
     connection = psycopg2.connect(database_url)
     with connection, connection.cursor() as cursor:
         cursor.execute(_TABLE.format(name=name))
+        if has_times:
+            cursor.execute(_TIMES.format(name=name))
     connection.close()
 
 

@@ -28,16 +28,16 @@ def printed(module: str, *arguments: str) -> dict[str, Any]:
 
 def test_events_go_from_kafka_to_committed_rows_and_peers_and_limits_stand_beside_them() -> None:
     figures = printed(
-        "bench.end_to_end", "--events", "12000", "--workers", "2", "--runs", "1", "--peer-warm",
-        "--plain-events", "1000",
+        "bench.end_to_end", "--events", "12000", "--workers", "2", "--runs", "1",
+        "--peer-sink", "upsert", "--peer-warm", "--plain-events", "1000",
     )  # fmt: skip
     (run,) = figures["runs"]
     assert figures["events_per_second"]["2"]["median"] == run["span"]["events_per_second"]
     spans = figures["peers"] | {"ours": [run["span"]]}
     assert {title: set(span["usage"]["cpu_us"]) for title, (span,) in spans.items()} == {
         "ours": {"workers", "store", "broker", "postgres"},
-        "Kafka Streams, cold JVM": {"peer", "broker", "postgres"},
-        "Kafka Streams, warm JVM": {"peer", "broker", "postgres"},
+        "Kafka Streams, upserting sink, cold JVM": {"peer", "broker", "postgres"},
+        "Kafka Streams, upserting sink, warm JVM": {"peer", "broker", "postgres"},
         "ordinary Faust": {"faust", "broker", "postgres"},
     }
     assert all(span["events_per_second"] > 0 for (span,) in spans.values())

@@ -38,7 +38,7 @@ public final class App {
     }
 
     private static void bookAll(String name) throws InterruptedException {
-        Thread storing = new Thread(new CopyingSink(name), "sink");
+        Thread storing = new Thread(sink(name), "sink");
         storing.start();
         try (KafkaStreams streams = new KafkaStreams(topology(output(name)), settings(name))) {
             streams.setUncaughtExceptionHandler(
@@ -50,6 +50,15 @@ public final class App {
             streams.start();
             storing.join();
         }
+    }
+
+    private static Sink sink(String name) {
+        String kind = System.getenv("SINK");
+        return switch (kind) {
+            case "copy" -> new CopyingSink(name);
+            case "upsert" -> new UpsertingSink(name);
+            default -> throw new IllegalArgumentException("SINK " + kind);
+        };
     }
 
     private static Topology topology(String output) {
