@@ -1,11 +1,14 @@
 package peer;
 
+import static org.apache.kafka.streams.CloseOptions.GroupMembershipOperation.LEAVE_GROUP;
+
 import java.util.Properties;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.apache.kafka.common.serialization.Serdes;
+import org.apache.kafka.streams.CloseOptions;
 import org.apache.kafka.streams.KafkaStreams;
 import org.apache.kafka.streams.StreamsConfig;
 import org.apache.kafka.streams.Topology;
@@ -40,16 +43,19 @@ public final class App {
     private static void bookAll(String name) throws InterruptedException {
         Thread storing = new Thread(sink(name), "sink");
         storing.start();
-        try (KafkaStreams streams = new KafkaStreams(topology(output(name)), settings(name))) {
-            streams.setUncaughtExceptionHandler(
-                    error -> {
-                        error.printStackTrace();
-                        Runtime.getRuntime().halt(UNEXPECTED);
-                        return null;
-                    });
-            streams.start();
-            storing.join();
-        }
+        KafkaStreams streams = new KafkaStreams(topology(output(name)), settings(name));
+        streams.setUncaughtExceptionHandler(
+                error -> {
+                    error.printStackTrace();
+                    Runtime.getRuntime().halt(UNEXPECTED);
+                    return null;
+                });
+        // It leaves its group, however it ends: the next of its name need not wait for its session.
+        var leaving = CloseOptions.groupMembershipOperation(LEAVE_GROUP);
+        Runtime.getRuntime().addShutdownHook(new Thread(() -> streams.close(leaving)));
+        streams.start();
+        storing.join();
+        streams.close(leaving);
     }
 
     private static Sink sink(String name) {
