@@ -1,7 +1,7 @@
 """The open lots of one holding, kept in the order in which they would be relieved."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 
 from calculator.lot import Lot
@@ -42,6 +42,9 @@ class OpenLots:
         by_id = self._by_id
         queue = reversed(self._queue) if self._method.newest_first else self._queue
         return (by_id[lot_id] for _, lot_id in queue)
+
+    def in_any_order(self) -> Collection[Lot]:
+        return self._by_id.values()
 
     def in_relief_order(self, lot_ids: Iterable[str]) -> list[Lot]:
         """These lots alone, those relieved first first."""

@@ -1,11 +1,42 @@
 """Holdings as they are kept between batches: decoded, with the pages that their lots lie in."""
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
 
-from calculator import Holding, Lot
+from calculator import Holding, Lot, OpenLots
 from streams import state
-from streams.pages import PagedLots, Sums, sums
+from streams.pages import PagedLots
+
+_NOTHING = Decimal(0), Decimal(0), Decimal(0)
+Sums = tuple[Decimal, Decimal, Decimal]
+
+
+def sums(lots: Iterable[Lot]) -> Sums:
+    """(quantity, cost, cost_local) of lots. The caller works in `EXACT`."""
+    quantity, cost, cost_local = _NOTHING
+    for lot in lots:
+        quantity += lot.quantity
+        cost += lot.cost
+        cost_local += lot.cost_local
+    return quantity, cost, cost_local
+
+
+def sums_now(before: Sums, lots: OpenLots) -> Sums:
+    """The sums of these lots, by what they were before the lots were touched. The caller works in
+    `EXACT`."""
+    quantity, cost, cost_local = before
+    for lot_id, old in lots.touched.items():
+        new = lots.get(lot_id)
+        if old is not None:
+            quantity -= old.quantity
+            cost -= old.cost
+            cost_local -= old.cost_local
+        if new is not None:
+            quantity += new.quantity
+            cost += new.cost
+            cost_local += new.cost_local
+    return quantity, cost, cost_local
 
 
 class KeptHolding:
@@ -15,11 +46,12 @@ class KeptHolding:
     touched and not every lot.
     """
 
-    __slots__ = ("_lots", "holding", "is_stored", "paged", "pages_end")
+    __slots__ = ("_lots", "_sums", "holding", "is_stored", "paged", "pages_end")
 
     def __init__(self, holding: Holding) -> None:
         self.holding = holding
-        self._lots = holding.lots  # those that the pages follow; a reset gives the holding others
+        self._lots = holding.lots  # those that are followed; a reset gives the holding others
+        self._sums = _NOTHING  # of these, when they were last written
         self.is_stored = False
         self.paged: PagedLots | None = None  # None: all lots lie inline
         self.pages_end = 0  # of all pages that there ever were
@@ -32,8 +64,11 @@ class KeptHolding:
         kept.pages_end = stored.pages_end
         if pages:
             kept.paged = PagedLots(stored.pages_end, stored.inline, pages)
-        state.fill_lots(stored, [lot for lots in pages.values() for lot in lots])
+        in_pages = [lot for lots in pages.values() for lot in lots]
+        state.fill_lots(stored, in_pages)
         kept._lots = stored.holding.lots
+        assert len(kept._lots) == len(stored.inline) + len(in_pages), "each lot lies in one place"
+        kept._sums = sums(kept._lots)
         return kept
 
     def records(self, as_of: int) -> Iterator[tuple[bytes, bytes | None]]:
@@ -42,14 +77,16 @@ class KeptHolding:
         holding = self.holding
         lots = holding.lots
         ids = holding.portfolio_id, holding.security_id
-        yield from self._pages_to_write(ids)
-        if self.paged is None:
-            inline = list(lots)
-            self._assert_conserved(sums(inline))
-        else:
-            inline = list(self.paged.inline.values())
+        if self._lots is not lots:
+            yield from self._forget_pages(ids)
+        self._sums = sums_now(self._sums, lots)
+        self._assert_conserved()
+        inline: Iterable[Lot] = lots.in_any_order()
+        if self.paged is not None or len(lots) > state.INLINE_MAX:
+            yield from self._pages_to_write(ids)
+            assert self.paged is not None
+            inline = self.paged.inline.values()
             assert len(self.paged) == len(lots), "each lot lies in one place"
-            self._assert_conserved(self.paged.sums)
             if not self.paged.pages:
                 self.paged = None
         lots.touched.clear()
@@ -62,22 +99,23 @@ class KeptHolding:
             yield state.holding_key(*ids), None
         self.is_stored = True
 
+    def _forget_pages(self, ids: tuple[str, str]) -> Iterator[tuple[bytes, None]]:
+        """Of the lots that there were before a reset."""
+        if self.paged is not None:
+            yield from ((state.page_key(*ids, page), None) for page in self.paged.pages)
+        self._lots, self._sums, self.paged = self.holding.lots, _NOTHING, None
+
     def _pages_to_write(self, ids: tuple[str, str]) -> Iterator[tuple[bytes, bytes | None]]:
         lots = self.holding.lots
-        if self._lots is not lots:
-            if self.paged is not None:
-                yield from ((state.page_key(*ids, page), None) for page in self.paged.pages)
-            self._lots, self.paged = lots, None
-        if self.paged is None and len(lots) > state.INLINE_MAX:
+        if self.paged is None:
             self.paged = PagedLots(self.pages_end, lots)
             lots.touched.clear()
-        if self.paged is not None:
-            for page, value in self.paged.follow(lots):
-                yield state.page_key(*ids, page), value
-            self.pages_end = self.paged.end
+        for page, value in self.paged.follow(lots):
+            yield state.page_key(*ids, page), value
+        self.pages_end = self.paged.end
 
-    def _assert_conserved(self, total: Sums) -> None:
-        quantity, cost, cost_local = total
+    def _assert_conserved(self) -> None:
+        quantity, cost, cost_local = self._sums
         holding = self.holding
         assert quantity == holding.quantity, "quantity is conserved"
         assert cost == holding.cost, "cost is conserved"

@@ -5,41 +5,25 @@ few hundred bytes. To look at the other lots, each somewhere else in memory, wou
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from decimal import Decimal
 
 from calculator import Lot, OpenLots
 from streams import state
 
-ZERO = Decimal(0)
-Sums = tuple[Decimal, Decimal, Decimal]
-
-
-def sums(lots: Iterable[Lot]) -> Sums:
-    """(quantity, cost, cost_local) of lots. The caller works in `EXACT`."""
-    quantity = cost = cost_local = ZERO
-    for lot in lots:
-        quantity += lot.quantity
-        cost += lot.cost
-        cost_local += lot.cost_local
-    return quantity, cost, cost_local
-
 
 class PagedLots:
-    """A lot stays in the page that it was put in. The caller works in `EXACT`."""
+    """A lot stays in the page that it was put in."""
 
-    __slots__ = ("_page_of", "_pages", "end", "inline", "sums")
+    __slots__ = ("_page_of", "_pages", "end", "inline")
 
     def __init__(
         self, end: int, inline: Iterable[Lot], pages: Mapping[int, Sequence[Lot]] | None = None
     ) -> None:
         self.end = end  # pages are numbered from 0; those that are empty do not exist
         self.inline = {lot.lot_id: lot for lot in inline}
-        self.sums = sums(self.inline.values())  # over all lots; a batch adds up what it changed
         self._page_of: dict[str, int] = {}
         self._pages: dict[int, bytes] = {}
         for page, lots in (pages or {}).items():
             self._put(page, lots)
-            self.sums = _plus(self.sums, sums(lots))
 
     def __len__(self) -> int:
         return len(self.inline) + len(self._page_of)
@@ -65,24 +49,14 @@ class PagedLots:
             yield page, self._pages.get(page)
 
     def _follow(self, lots: OpenLots) -> Iterator[int]:
-        quantity, cost, cost_local = self.sums
         for lot_id, before in lots.touched.items():
             lot = lots.get(lot_id)
-            if before is not None:
-                quantity -= before.quantity
-                cost -= before.cost
-                cost_local -= before.cost_local
-            if lot is not None:
-                quantity += lot.quantity
-                cost += lot.cost
-                cost_local += lot.cost_local
             if before is not None and lot_id in self._page_of:
                 yield self._replace(before, lot)
             elif lot is not None:
                 self.inline[lot_id] = lot
             elif before is not None:
                 del self.inline[lot_id]
-        self.sums = quantity, cost, cost_local
 
     def _replace(self, before: Lot, after: Lot | None) -> int:
         page = self._page_of[before.lot_id]
@@ -102,7 +76,3 @@ class PagedLots:
             page, self.end = self.end, self.end + 1
             self._put(page, moved)
             yield page
-
-
-def _plus(a: Sums, b: Sums) -> Sums:
-    return a[0] + b[0], a[1] + b[1], a[2] + b[2]

@@ -15,7 +15,7 @@ stand together and in order. Values are msgpack arrays that begin with LAYOUT.
 """
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple, cast
@@ -186,7 +186,7 @@ def decode_page(value: bytes) -> list[Lot]:
     return [decoded_lot(record) for record in _decode_page(value)]
 
 
-def encode_holding(holding: Holding, as_of: int, pages_end: int, inline: list[Lot]) -> bytes:
+def encode_holding(holding: Holding, as_of: int, pages_end: int, inline: Iterable[Lot]) -> bytes:
     return _encode(
         (
             LAYOUT,
