@@ -4,6 +4,7 @@ Replaces the parts of the client that turn the bytes of a fetch into records, by
 """
 
 import os
+import weakref
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -112,23 +113,9 @@ class _StrictRecords(fetcher.PartitionRecords):  # type: ignore[misc]
         )  # fmt: skip
 
     def _unpack_records(self) -> Any:
-        me: Any = self
-        batches = me._records
-
-        class Watched:
-            has_next = batches.has_next
-
-            @staticmethod
-            def next_batch() -> Any:
-                batch = batches.next_batch()
-                if batch.base_offset > me.next_fetch_offset:
-                    stop_on_hole(
-                        f"{me._tp}: after {me.next_fetch_offset} comes {batch.base_offset}"
-                    )
-                return batch
-
+        batches: Any = self._records  # type: ignore[has-type]
         if self._tp.topic not in Positions.compacted:
-            self._records = Watched
+            self._records = _Watched(batches, weakref.ref(self))
         while True:
             try:
                 yield from super()._unpack_records()
@@ -138,6 +125,28 @@ class _StrictRecords(fetcher.PartitionRecords):  # type: ignore[misc]
                 batches.read_again()
             else:
                 return
+
+
+class _Watched:
+    """Record batches of a fetch, each of which must begin where the one before it ended.
+
+    Knows the records by a weak reference: in a ring, every fetch would be kept until the collector
+    comes to old objects, which is once in many millions of events.
+    """
+
+    def __init__(self, batches: _Batches, records: "weakref.ref[_StrictRecords]") -> None:
+        self.has_next = batches.has_next
+        self._batches = batches
+        self._records = records
+
+    def next_batch(self) -> Any:
+        batch = self._batches.next_batch()
+        records: Any = self._records()
+        if batch.base_offset > records.next_fetch_offset:
+            stop_on_hole(
+                f"{records._tp}: after {records.next_fetch_offset} comes {batch.base_offset}"
+            )
+        return batch
 
 
 class _SpanningResult(fetcher.FetchResult):  # type: ignore[misc]

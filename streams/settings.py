@@ -6,7 +6,7 @@ from pathlib import Path
 from calculator import ReliefMethod
 from wire.broker import Broker
 
-CACHED_LOTS_MAX = 400_000  # open lots kept decoded, over all partitions of a worker
+CACHED_LOTS_MAX = 300_000  # open lots kept decoded, over all partitions of a worker
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

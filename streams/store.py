@@ -23,6 +23,7 @@ from streams import metrics, standing
 from streams.doors import open_door
 from streams.fetched import Positions
 from streams.membership import Folder, FolderRefused, Membership
+from streams.memory import share_one_arena
 from streams.process import run_process
 from streams.recovery import Application, application_options
 from streams.settings import StoreSettings
@@ -211,6 +212,7 @@ def create_app(settings: StoreSettings) -> StoreApp:
 
 def run(settings: StoreSettings) -> NoReturn:
     """Run a store until it is told to stop. Waits for Kafka and PostgreSQL."""
+    share_one_arena()
     # A second one in the same folder is no harm, and goes without.
     with suppress(FolderRefused):
         Membership.folder = Folder(settings.data_dir)

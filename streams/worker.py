@@ -12,6 +12,7 @@ import uvloop
 from streams import live
 from streams.app import EXIT_SETTING, WorkerApp, create_app
 from streams.membership import Folder, FolderRefused, Membership, now
+from streams.memory import share_one_arena
 from streams.process import run_process
 from streams.settings import WorkerSettings
 from streams.topics import TopicsMismatch, create_topics
@@ -36,6 +37,7 @@ def _watch(app: WorkerApp) -> None:
 
 def run(settings: WorkerSettings) -> NoReturn:
     """Run a worker until it is told to stop. Waits for Kafka where it is not there yet."""
+    share_one_arena()
     try:
         Membership.folder = Folder(settings.data_dir)
         create_topics(settings.kafka, settings.partitions)

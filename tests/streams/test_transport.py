@@ -1,5 +1,7 @@
 import asyncio
+import gc
 import uuid
+import weakref
 from collections.abc import Callable, Coroutine, Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -239,6 +241,18 @@ def test_a_record_batch_that_is_missing_in_the_middle_is_noticed() -> None:
     with pytest.raises(Hole, match="after 5 comes 6"):
         list(records)
     assert records.next_fetch_offset == 5
+
+
+def test_what_was_read_needs_no_collector_to_go() -> None:
+    gc.disable()
+    try:
+        records = records_of("raw", (0, 3), (3, 5))
+        gone = weakref.ref(records)
+        assert list(records) == []
+        del records
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("batches", [[(0, 3), (3, 5)], [(0, 9)], []])
