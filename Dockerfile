@@ -5,6 +5,7 @@ RUN python -m venv /opt/portfolio
 ENV PATH=/opt/portfolio/bin:$PATH
 WORKDIR /build
 COPY pyproject.toml requirements.lock README.md LICENSE ./
+COPY analytics analytics
 COPY calculator calculator
 COPY wire wire
 COPY migrations migrations

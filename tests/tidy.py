@@ -8,7 +8,7 @@ from pathlib import Path
 LINES_PER_MODULE_MAX = 400
 LINES_PER_FUNCTION_MAX = 50
 
-# What the calculator may import: the parts of the standard library that give the same answer
+# What calculator and analytics may import: the parts of the standard library that give the same answer
 # whenever and wherever they are asked.
 PURE = frozenset(
     ["bisect", "collections", "dataclasses", "datetime", "decimal", "enum", "itertools", "typing"]
@@ -51,10 +51,10 @@ FORBIDDEN = {what: re.compile(pattern) for what, pattern in _FORBIDDEN.items()}
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-def impure_parts(source: str, itself: str) -> list[str]:
-    """Imports that are neither PURE nor of `itself`, and impure calls."""
+def impure_parts(source: str, *allowed: str) -> list[str]:
+    """Imports that are neither PURE nor among `allowed`, and impure calls."""
     tree = ast.parse(source)
-    found = sorted(_imported(tree) - PURE - {itself})
+    found = sorted(_imported(tree) - PURE - set(allowed))
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and _name(node.func) in IMPURE_CALLS:
             found.append(f"{_name(node.func)} in line {node.lineno}")

@@ -1,0 +1,190 @@
+"""What one unit of money that was there from the first to the last day has earned.
+
+    r = (end value - begin value - flows) / (begin value + flow at begin)
+
+for each day, linked geometrically. GIPS 2020, 2.A.24 and 2.A.28: returns that neutralize external
+flows, linked for periods and sub-periods. https://www.gipsstandards.org/standards/
+https://en.wikipedia.org/wiki/Time-weighted_return
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal, localcontext
+from enum import StrEnum
+from itertools import groupby
+
+from analytics.days import Basis, Day, check_joined
+from analytics.exact import rounded_return
+from analytics.periods import Grain, Period, part_of
+from calculator.money import EXACT, ONE, ZERO
+
+DAYS_PER_YEAR = 365  # ACT/365, also in leap years
+
+
+class NotAnnualized(StrEnum):
+    """The requirement for an annual rate that a return does not meet."""
+
+    PERIOD_MUST_EXCEED_A_YEAR = "period_must_exceed_a_year"
+    RETURN_MUST_EXCEED_MINUS_ONE = "return_must_exceed_minus_one"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Break:
+    """A day on which something happened to a capital of zero or less: it has no return."""
+
+    valuation_date: date
+    capital: Decimal  # zero or below
+    gain: Decimal  # money that no return shows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """Days linked without a break."""
+
+    period: Period  # from its first day with capital to the last day before the next break
+    total_return: Decimal  # a fraction, half-even to 12 places; -1: all is lost
+    annualized_return: Decimal | NotAnnualized
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Linked:
+    """Segments and breaks, each in order of time."""
+
+    segments: tuple[Segment, ...]
+    breaks: tuple[Break, ...]
+
+    @property
+    def total_return(self) -> Decimal | None:
+        """The return of the only segment. None without one, and where it would hide something:
+        where there are more, or something was gained or lost in a break."""
+        if len(self.segments) != 1 or any(each.gain for each in self.breaks):
+            return None
+        return self.segments[0].total_return
+
+
+@dataclass(frozen=True, slots=True)
+class DayReturn:
+    """A day and its return, not rounded; None where there is no capital to divide by."""
+
+    day: Day
+    exact_return: Decimal | None
+
+
+def day_returns(days: Sequence[Day], basis: Basis = Basis.NET_OF_FEES) -> list[DayReturn]:
+    """One for each day; 0 for idle days. `BadInput` for days that do not join."""
+    check_joined(days)
+    with localcontext(EXACT):
+        return [DayReturn(day, _exact_return(day, basis)) for day in days]
+
+
+def _exact_return(day: Day, basis: Basis) -> Decimal | None:
+    if day.is_idle:
+        return ZERO
+    capital = day.capital
+    return day.gain(basis) / capital if capital > 0 else None
+
+
+def runs(returns: Iterable[DayReturn]) -> list[list[DayReturn]]:
+    """The days of each segment: cut out where a day has no return, and after one below -1.
+
+    Who lost more than everything owes money: whatever is linked after that has the wrong sign.
+    Idle days before anything was held belong to no run.
+    """
+    found: list[list[DayReturn]] = []
+    run: list[DayReturn] = []
+    for each in returns:
+        if each.exact_return is None:
+            run = []
+        elif run or not each.day.is_idle:
+            if not run:
+                found.append(run)
+            run.append(each)
+            if each.exact_return < -1:
+                run = []
+    return found
+
+
+def link(returns: Sequence[DayReturn], basis: Basis = Basis.NET_OF_FEES) -> Linked:
+    """What `linked` says, of returns that were computed before on the same basis."""
+    with localcontext(EXACT):
+        return Linked(
+            segments=tuple(_segment(run) for run in runs(returns)),
+            breaks=tuple(
+                Break(
+                    valuation_date=each.day.valuation_date,
+                    capital=each.day.capital,
+                    gain=each.day.gain(basis),
+                )
+                for each in returns
+                if each.exact_return is None
+            ),
+        )
+
+
+def linked(days: Sequence[Day], basis: Basis = Basis.NET_OF_FEES) -> Linked:
+    """Daily returns linked: (1 + r1)(1 + r2)... - 1. No days, no segments.
+
+    A day with capital of zero or less on which something happened ends the segment, and is told
+    as a break; the next day with capital begins another. Idle days change nothing.
+    `BadInput` for days that do not join, and for a return of 10^26 or more.
+    """
+    return link(day_returns(days, basis), basis)
+
+
+def _segment(run: Sequence[DayReturn]) -> Segment:
+    factor = ONE
+    for each in run:
+        assert each.exact_return is not None
+        factor *= 1 + each.exact_return
+    period = Period(run[0].day.valuation_date, run[-1].day.valuation_date)
+    return Segment(
+        period=period,
+        total_return=rounded_return(factor - 1),
+        annualized_return=annualized(factor - 1, period.days),
+    )
+
+
+def annualized(total_return: Decimal, days: int) -> Decimal | NotAnnualized:
+    """The yearly rate that gives `total_return` in so many days: (1 + r)^(365 / days) - 1.
+
+    A fraction, half-even to 12 places. Only beyond 365 days: GIPS 2020, 2.A.29, has no return of
+    less than a year annualized. A return of -1 or less has no rate.
+    """
+    if days <= DAYS_PER_YEAR:
+        return NotAnnualized.PERIOD_MUST_EXCEED_A_YEAR
+    if total_return <= -1:
+        return NotAnnualized.RETURN_MUST_EXCEED_MINUS_ONE
+    with localcontext(EXACT):
+        return rounded_return((1 + total_return) ** (Decimal(DAYS_PER_YEAR) / days) - 1)
+
+
+def breakdown(
+    days: Sequence[Day], grain: Grain, basis: Basis = Basis.NET_OF_FEES
+) -> list[tuple[Period, Linked]]:
+    """Each day, month, quarter or year that has days, by itself.
+
+    The first and the last part are cut to the days that are given.
+    """
+    found = []
+    for part, each in groupby(
+        day_returns(days, basis), key=lambda it: part_of(it.day.valuation_date, grain)
+    ):
+        first_day = max(part.first_day, days[0].valuation_date)
+        last_day = min(part.last_day, days[-1].valuation_date)
+        found.append((Period(first_day, last_day), link(list(each), basis)))
+    return found
+
+
+def rolling(
+    days: Sequence[Day], windows: Iterable[Period], basis: Basis = Basis.NET_OF_FEES
+) -> list[tuple[Period, Linked]]:
+    """The days of each window linked; windows are made by `periods.rolling_days` and its like."""
+    returns = day_returns(days, basis)
+    dates = [day.valuation_date for day in days]
+    return [(window, link(returns[_within(dates, window)], basis)) for window in windows]
+
+
+def _within(dates: Sequence[date], window: Period) -> slice:
+    return slice(bisect_left(dates, window.first_day), bisect_right(dates, window.last_day))
