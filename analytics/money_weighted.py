@@ -16,13 +16,13 @@ from analytics.days import Flow, Timing, check_flows
 from analytics.exact import check_amount, check_day, rounded_return
 from analytics.periods import ONE_DAY, Period
 from analytics.rate_roots import (
-    ROOT_STEP,
     WIDE,
     Term,
     all_roots,
     bracket,
     gathered,
     most_roots,
+    root_between,
     sign_at,
     sign_changes,
 )
@@ -120,7 +120,7 @@ def xirr(payments: Sequence[Payment]) -> Answer:
         if min(bounds) > 1:
             rates = [_rate(root) for root in all_roots(terms)]
         elif min(bounds) == 1:
-            rates = [_refined(terms, *_around(terms, near))]
+            rates = [_rate(root_between(terms, *_around(terms, near)))]
         else:
             rates = []
         return _answer(rates)
@@ -152,21 +152,6 @@ def _around(terms: Sequence[Term], near: Decimal) -> tuple[Decimal, Decimal]:
         if sign_at(terms, low) * sign_at(terms, high) < 0:
             return low, high
     return bracket(terms)
-
-
-def _refined(terms: Sequence[Term], low: Decimal, high: Decimal) -> Decimal:
-    """The rate of the root between, halved until both ends are told as the same rate."""
-    sign = sign_at(terms, low)
-    while high - low > ROOT_STEP * low:
-        one, other = _rate(low), _rate(high)
-        if one < AMOUNT_LIMIT and rounded_return(one) == rounded_return(other):
-            break
-        middle = (low + high) / 2
-        found = sign_at(terms, middle)
-        if found == 0:
-            return _rate(middle)
-        low, high = (middle, high) if found == sign else (low, middle)
-    return _rate((low + high) / 2)
 
 
 def _rate(factor: Decimal) -> Decimal:

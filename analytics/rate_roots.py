@@ -36,6 +36,8 @@ WIDE = Context(
 NOTHING = Decimal("1e-60")
 # Roots are known to this part of themselves. The value at an extremum is then known to its square.
 ROOT_STEP = Decimal("1e-45")
+WINDOW = Decimal("0.0625")
+DAYS_MAX = 40_000  # of usual exponents; only how fast roots are found depends on it
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +76,18 @@ def present_values(terms: Sequence[Term], y: Decimal) -> list[Decimal]:
     return values
 
 
-def sign_at(terms: Sequence[Term], y: Decimal) -> int:
-    """Of the present value: -1, 0 or 1."""
+def value_at(terms: Sequence[Term], y: Decimal) -> Decimal:
+    """The present value, divided by the first power; exactly 0 where it is next to NOTHING."""
     values = present_values(terms, y)
     total = sum(values, ZERO)
     size = sum((abs(value) for value in values), ZERO)
-    return 0 if abs(total) <= NOTHING * size else 1 if total > 0 else -1
+    return ZERO if abs(total) <= NOTHING * size else total
+
+
+def sign_at(terms: Sequence[Term], y: Decimal) -> int:
+    """Of the present value: -1, 0 or 1."""
+    value = value_at(terms, y)
+    return (value > 0) - (value < 0)
 
 
 def most_roots(terms: Sequence[Term], y: Decimal) -> int | None:
@@ -93,15 +101,29 @@ def most_roots(terms: Sequence[Term], y: Decimal) -> int | None:
     return sign_changes(accumulate(values)) + sign_changes(accumulate(reversed(values)))
 
 
-def bisected(terms: Sequence[Term], low: Decimal, high: Decimal, step: Decimal) -> Decimal:
-    """The root between two places at which the signs differ, to the part `step` of itself."""
-    sign = sign_at(terms, low)
-    while high - low > step * low:
-        middle = (low + high) / 2
-        found = sign_at(terms, middle)
-        if found == 0:
-            return middle
-        low, high = (middle, high) if found == sign else (low, middle)
+def root_between(terms: Sequence[Term], low: Decimal, high: Decimal) -> Decimal:
+    """The one between two places at which the signs differ, to ROOT_STEP of itself.
+
+    A window around where the secant crosses zero; half of the rest, where the root is not in it.
+    The windows narrow as fast as secants become good, and the signs at both ends always differ.
+    """
+    ends = {low: value_at(terms, low), high: value_at(terms, high)}
+    # By how much a secant misses goes with the square of its width.
+    part = min(WINDOW, DAYS_MAX * (high / low - 1))
+    while (width := high - low) > ROOT_STEP * low:
+        crossing = low - ends[low] * width / (ends[high] - ends[low])
+        window = max(width * part, ROOT_STEP * low / 4)
+        for place in (crossing - window, crossing + window, (low + high) / 2):
+            if not low < place < high:
+                continue
+            ends[place] = value_at(terms, place)
+            if not ends[place]:
+                return place
+            is_below = (ends[place] > 0) == (ends[low] > 0)
+            low, high = (place, high) if is_below else (low, place)
+            if high - low <= 3 * window:
+                break
+        part = part * part if high - low <= 3 * window else WINDOW
     return (low + high) / 2
 
 
@@ -151,5 +173,5 @@ def all_roots(terms: Sequence[Term]) -> list[Decimal]:
     roots = [place for place, sign in zip(places, signs, strict=True) if sign == 0]
     for (one, two), (sign, next_sign) in zip(pairwise(places), pairwise(signs), strict=True):
         if sign * next_sign < 0:
-            roots.append(bisected(terms, one, two, ROOT_STEP))
+            roots.append(root_between(terms, one, two))
     return sorted(roots)
