@@ -38,12 +38,16 @@ VALUES = cents(100_000, 1_000_000)
 
 
 @st.composite
-def histories(draw: st.DrawFn, days_max: int = 8, values: object = VALUES) -> list[Day]:
+def histories(
+    draw: st.DrawFn,
+    days_min: int = 1,
+    days_max: int = 8,
+    values: st.SearchStrategy[Decimal] = VALUES,
+) -> list[Day]:
     """Days that join, one after another. Where the values allow it, each has capital."""
-    assert isinstance(values, st.SearchStrategy)
     begin = draw(values)
     days = []
-    for number in range(draw(st.integers(1, days_max))):
+    for number in range(draw(st.integers(days_min, days_max))):
         day = Day(
             valuation_date=on(number),
             begin_value=begin,
