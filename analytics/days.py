@@ -19,8 +19,9 @@ from calculator.money import EXACT, ZERO
 class Basis(StrEnum):
     """Whether the fees of management and custody lessen a return. The costs of trading always do.
 
-    GIPS 2020, glossary: gross-of-fees is reduced by transaction costs, net-of-fees by the
-    management fee too. https://www.gipsstandards.org/standards/gips-standards-for-firms/
+    GIPS Standards Handbook for Firms (2020), glossary: gross-of-fees is reduced by transaction
+    costs, net-of-fees by the management fee too.
+    https://www.gipsstandards.org/standards/gips-standards-for-firms/gips-standards-handbook-for-firms/
     """
 
     NET_OF_FEES = "NET_OF_FEES"
@@ -28,7 +29,10 @@ class Basis(StrEnum):
 
 
 class Timing(StrEnum):
-    """When on its day a flow comes: before all that the day earns, or after."""
+    """When on its day a flow comes: before all that the day earns, or after.
+
+    GIPS leaves it to a policy that is kept: http://blog.statpro.com/blog/timing-of-intra-day-cash-flows
+    """
 
     BEGIN = "BEGIN"
     END = "END"

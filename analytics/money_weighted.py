@@ -2,7 +2,8 @@
 
     sum amount_i / (1 + r)^(days_i / 365) = 0,  r > -1
 
-GIPS 2020, glossary, money-weighted return. https://www.gipsstandards.org/standards/
+GIPS Standards Handbook for Firms (2020), money-weighted return.
+https://www.gipsstandards.org/standards/gips-standards-for-firms/gips-standards-handbook-for-firms/
 https://support.microsoft.com/en-us/office/xirr-function-de1242ec-6477-445b-b11b-a303ad9adc9d
 """
 
@@ -161,7 +162,7 @@ def _rate(factor: Decimal) -> Decimal:
 def over_days(rate: Decimal, days: int) -> Decimal:
     """What a rate a year gives in so many days: (1 + rate)^(days / 365) - 1.
 
-    For periods of less than a year, whose rate of a year nobody earned (GIPS 2020, 2.A.29).
+    For periods of less than a year, whose rate of a year nobody earned: see `time_weighted.annualized`.
     """
     with localcontext(EXACT):
         return rounded_return((1 + rate) ** (Decimal(days) / DAYS_PER_YEAR) - 1)

@@ -2,8 +2,8 @@
 
     r = (end value - begin value - flows) / (begin value + flow at begin)
 
-for each day, linked geometrically. GIPS 2020, 2.A.24 and 2.A.28: returns that neutralize external
-flows, linked for periods and sub-periods. https://www.gipsstandards.org/standards/
+for each day, linked geometrically, as GIPS wants it: Standards Handbook for Firms (2020),
+https://www.gipsstandards.org/standards/gips-standards-for-firms/gips-standards-handbook-for-firms/
 https://en.wikipedia.org/wiki/Time-weighted_return
 """
 
@@ -127,7 +127,8 @@ def linked(days: Sequence[Day], basis: Basis = Basis.NET_OF_FEES) -> Linked:
     """Daily returns linked: (1 + r1)(1 + r2)... - 1. No days, no segments.
 
     A day with capital of zero or less on which something happened ends the segment, and is told
-    as a break; the next day with capital begins another. Idle days change nothing.
+    as a break; the next day with capital begins another. Idle days change nothing, and a day that
+    loses all leaves -1 whatever comes later in its segment.
     `BadInput` for days that do not join, and for a return of 10^26 or more.
     """
     return link(day_returns(days, basis), basis)
@@ -149,8 +150,9 @@ def _segment(run: Sequence[DayReturn]) -> Segment:
 def annualized(total_return: Decimal, days: int) -> Decimal | NotAnnualized:
     """The yearly rate that gives `total_return` in so many days: (1 + r)^(365 / days) - 1.
 
-    A fraction, half-even to 12 places. Only beyond 365 days: GIPS 2020, 2.A.29, has no return of
-    less than a year annualized. A return of -1 or less has no rate.
+    A fraction, half-even to 12 places. Only beyond 365 days: "Returns for periods of less
+    than one year must not be annualized", https://gipsstandards.org/?GIPSID=370. A return of -1
+    or less has no rate.
     """
     if days <= DAYS_PER_YEAR:
         return NotAnnualized.PERIOD_MUST_EXCEED_A_YEAR

@@ -32,6 +32,14 @@ def test_the_example_of_wikipedia_comes_out(dietz: Dietz) -> None:
     assert dietz(period(730), Decimal(100), flows, Decimal(300)) == Decimal("1.2")
 
 
+def test_an_october_with_four_flows_comes_out_as_published() -> None:
+    """https://www.bloombergprep.com/practice/cfa/400/question/bac110/performance-measurement-overview-of-the-global-investment-performance-standards-gips-verification"""
+    flows = [flow(4, "-15.05"), flow(8, "19.82"), flow(14, "16.42"), flow(23, "-18.96")]
+    answer = modified_dietz(period(31), Decimal("585.60"), flows, Decimal("602.34"))
+    assert answer is not None
+    assert f"{answer * 100:.2f}" == "2.45"
+
+
 def test_a_flow_at_the_end_of_a_day_was_there_for_the_days_after_it() -> None:
     begin, end = Decimal(1000), Decimal(1160)
     flows = [flow(9, "100"), flow(19, "-30")]  # 20 and 10 of 30 days

@@ -51,6 +51,16 @@ GOLDEN = [
     pytest.param(INVESTOPEDIA_2, "9.79", id="investopedia_twr_investor_2"),
     # https://en.wikipedia.org/wiki/Time-weighted_return, linked internal rates of return
     pytest.param(days_with("4", "9", "5", "11"), "32.12", id="wikipedia_linked"),
+    # https://financial-dictionary.thefreedictionary.com/time-weighted+return, of three years
+    pytest.param(
+        [
+            a_day(0, "0", "150", flow_at_begin="100"),
+            a_day(1, "150", "350", flow_at_begin="100"),
+            a_day(2, "350", "270", flow_at_begin="100"),
+        ],
+        "26.00",
+        id="barry_and_samantha",
+    ),
     # https://www.canadianportfoliomanagerblog.com/calculating-your-money-weighted-rate-of-return-mwrr/
     pytest.param(days_with("-22.01", "42.11"), "10.83", id="canadian_portfolio_manager_2020"),
 ]
