@@ -19,8 +19,9 @@ from analytics.periods import ONE_DAY, Period
 from analytics.rate_roots import (
     WIDE,
     Term,
+    above,
     all_roots,
-    bracket,
+    below,
     gathered,
     most_roots,
     root_between,
@@ -152,7 +153,7 @@ def _around(terms: Sequence[Term], near: Decimal) -> tuple[Decimal, Decimal]:
         low, high = near * (1 - step), near * (1 + step)
         if sign_at(terms, low) * sign_at(terms, high) < 0:
             return low, high
-    return bracket(terms)
+    return below(terms, near), above(terms, near)
 
 
 def _rate(factor: Decimal) -> Decimal:

@@ -127,25 +127,25 @@ def root_between(terms: Sequence[Term], low: Decimal, high: Decimal) -> Decimal:
     return (low + high) / 2
 
 
-def bracket(terms: Sequence[Term], start: Decimal = ONE) -> tuple[Decimal, Decimal]:
-    """Below and above all roots, and below and above `start`: there the ends decide the sign."""
-    first = 1 if terms[0].coefficient > 0 else -1
-    last = 1 if terms[-1].coefficient > 0 else -1
-    return _far(terms, start, first, ONE / 2), _far(terms, start, last, Decimal(2))
+def below(terms: Sequence[Term], start: Decimal) -> Decimal:
+    """A place below the only root that is below `start`, or any if there is none."""
+    return _far(terms, start, terms[0].coefficient, ONE / 2)
 
 
-def _far(terms: Sequence[Term], start: Decimal, sign: int, factor: Decimal) -> Decimal:
-    """Away from `start` in growing steps, to where partial sums from that end have one sign."""
+def above(terms: Sequence[Term], start: Decimal) -> Decimal:
+    """A place above the only root that is above `start`, or any if there is none."""
+    return _far(terms, start, terms[-1].coefficient, Decimal(2))
+
+
+def _far(terms: Sequence[Term], start: Decimal, last: Decimal, factor: Decimal) -> Decimal:
+    """Away from `start` in growing steps, to where the sign is the one that it keeps for ever."""
     # From one day to the next a rate that is not absurd changes little: the first step is small.
     step = factor ** (ONE / 365)
-    y = start * step
-    while True:
-        values = present_values(terms, y)
-        partial = accumulate(values if factor < 1 else reversed(values))
-        if sign_at(terms, y) == sign and sign_changes(partial) == 0:
-            return y
+    place = start * step
+    while sign_at(terms, place) * last <= 0:
         step *= step
-        y *= step
+        place *= step
+    return place
 
 
 def all_roots(terms: Sequence[Term]) -> list[Decimal]:
@@ -165,10 +165,8 @@ def all_roots(terms: Sequence[Term]) -> list[Decimal]:
         Term(term.exponent, term.coefficient * (2 * term.exponent - turns[0])) for term in terms
     ]
     extrema = all_roots(derivative)
-    low, high = bracket(terms, extrema[0] if extrema else ONE)
-    if extrema:
-        high = bracket(terms, extrema[-1])[1]
-    places = [low, *extrema, high]
+    first, last = (extrema[0], extrema[-1]) if extrema else (ONE, ONE)
+    places = [below(terms, first), *extrema, above(terms, last)]
     signs = [sign_at(terms, place) for place in places]
     roots = [place for place, sign in zip(places, signs, strict=True) if sign == 0]
     for (one, two), (sign, next_sign) in zip(pairwise(places), pairwise(signs), strict=True):

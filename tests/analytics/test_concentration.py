@@ -44,7 +44,7 @@ def test_the_largest_come_first_and_of_equals_the_first_by_name() -> None:
 
 
 def test_what_is_short_adds_to_the_concentration_and_is_named() -> None:
-    answer = concentration(named("50", "-30", "20"), top=2)
+    answer = concentration(named("50", "-30", "20", "0"), top=2)
     assert answer.largest == (("A", Decimal("0.5")), ("B", Decimal("-0.3")))
     assert answer.largest_share == Decimal("0.8")
     assert answer.index == Decimal("0.38")

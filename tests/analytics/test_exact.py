@@ -1,9 +1,11 @@
 from decimal import Decimal, localcontext
 from fractions import Fraction
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analytics.bad_input import BadInput
 from analytics.exact import adding_up, check_amount, rounded_amount, rounded_return
 from calculator.money import EXACT
 from tests.analytics.figures import LAW, twelve
@@ -27,6 +29,9 @@ def test_the_largest_amount_that_fits_is_taken() -> None:
     check_amount("cost", largest)
     with localcontext(EXACT):
         assert rounded_amount("cost", largest) == largest
+        assert rounded_return(largest) == largest
+        with pytest.raises(BadInput):
+            rounded_return(Decimal("1e26"))
 
 
 def test_what_rounding_leaves_over_goes_to_the_largest_part() -> None:
