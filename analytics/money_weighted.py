@@ -13,27 +13,20 @@ from datetime import date
 from decimal import Decimal, localcontext
 from enum import StrEnum
 
+from analytics.bad_input import BadInput, Rule
 from analytics.days import Flow, Timing, check_flows
 from analytics.exact import check_amount, check_day, rounded_return
 from analytics.periods import ONE_DAY, Period
-from analytics.rate_roots import (
-    WIDE,
-    Term,
-    above,
-    all_roots,
-    below,
-    gathered,
-    most_roots,
-    root_between,
-    sign_at,
-    sign_changes,
-)
+from analytics.rate_roots import WIDE, all_roots, gathered, roots_if_all, sign_changes
 from analytics.solver import solved_rate
 from analytics.time_weighted import DAYS_PER_YEAR
-from calculator.money import AMOUNT_LIMIT, EXACT, ONE, ZERO
+from calculator.money import AMOUNT_LIMIT, EXACT, ONE
 
-# How far from the solver's float the root may be, as a part of the daily factor; the first will do.
-NEAR = (Decimal("1e-15"), Decimal("1e-12"), Decimal("1e-9"), Decimal("1e-6"))
+NEAR = Decimal("1e-13")  # how far from the solver's float its root may be, as a part of the factor
+CHANGES_FEW = 8  # of sign: to find all roots then takes less than to find bounds
+ORDERS = 32  # of partial sums, until one gives up
+# Rates a year at which one looks for others, where there may be any.
+SCANNED = ("-0.99", "-0.9", "-0.5", "-0.2", "0", "0.1", "0.3", "1", "3", "10", "100", "10000")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +46,8 @@ class NoRate(StrEnum):
 
     PAYMENTS_MUST_HAVE_BOTH_SIGNS = "payments_must_have_both_signs"
     PRESENT_VALUE_MUST_REACH_ZERO = "present_value_must_reach_zero"
+    # There may be rates, of which no criterion says how many: see `rate_roots.TURNS_MAX`.
+    SIGN_CHANGES_MUST_BE_FEWER = "sign_changes_must_be_fewer"
     RATE_MUST_FIT = "rate_must_fit"  # below 10^26
 
 
@@ -65,7 +60,7 @@ class OneRoot:
 
 @dataclass(frozen=True, slots=True)
 class NoRoot:
-    """No rate above -1 and below 10^26 makes the payments worth nothing."""
+    """No rate above -1 and below 10^26 makes the payments worth nothing, or none can be told."""
 
     reason: NoRate
 
@@ -114,18 +109,16 @@ def xirr(payments: Sequence[Payment]) -> Answer:
         changes = sign_changes(term.coefficient for term in terms)
         if changes == 0:
             return NoRoot(NoRate.PAYMENTS_MUST_HAVE_BOTH_SIGNS)
-        near = _solved(payments)
-        bounds = [changes]
-        for place in (ONE, near):
-            bound = most_roots(terms, place)
-            bounds += [] if bound is None else [bound]
-        if min(bounds) > 1:
-            rates = [_rate(root) for root in all_roots(terms)]
-        elif min(bounds) == 1:
-            rates = [_rate(root_between(terms, *_around(terms, near)))]
-        else:
-            rates = []
-        return _answer(rates)
+        near = _around(_solved(payments))
+        roots = roots_if_all(terms, near)
+        if roots is None and changes > CHANGES_FEW:
+            places = [*near, *(_factor(Decimal(rate)) for rate in SCANNED)]
+            roots = roots_if_all(terms, places, ORDERS)
+        if roots is None:
+            roots = all_roots(terms)
+        if roots is None:
+            return NoRoot(NoRate.SIGN_CHANGES_MUST_BE_FEWER)
+        return _answer([_rate(root) for root in roots])
 
 
 def _answer(rates: Sequence[Decimal]) -> Answer:
@@ -140,20 +133,18 @@ def _answer(rates: Sequence[Decimal]) -> Answer:
 
 
 def _solved(payments: Sequence[Payment]) -> Decimal:
-    """The daily discount factor by the solver, or 1; a hair off, lest it be the root itself."""
+    """The daily discount factor by the solver; 1 if it found none."""
     rate = solved_rate([(each.payment_date, each.amount) for each in payments])
-    if rate is None or not -1 < rate < AMOUNT_LIMIT:
-        rate = ZERO
-    return (1 + rate) ** (ONE / -DAYS_PER_YEAR) * (ONE + NEAR[0] / 7)
+    return ONE if rate is None or not -1 < rate < AMOUNT_LIMIT else _factor(rate)
 
 
-def _around(terms: Sequence[Term], near: Decimal) -> tuple[Decimal, Decimal]:
-    """Two factors between which the one root is: close to the solver's, if that was right."""
-    for step in NEAR:
-        low, high = near * (1 - step), near * (1 + step)
-        if sign_at(terms, low) * sign_at(terms, high) < 0:
-            return low, high
-    return below(terms, near), above(terms, near)
+def _around(place: Decimal) -> tuple[Decimal, Decimal]:
+    """A root that the solver found is between these, and they are hardly roots themselves."""
+    return place * (1 - NEAR), place * (1 + NEAR)
+
+
+def _factor(rate: Decimal) -> Decimal:
+    return (1 + rate) ** (ONE / -DAYS_PER_YEAR)
 
 
 def _rate(factor: Decimal) -> Decimal:
@@ -163,7 +154,11 @@ def _rate(factor: Decimal) -> Decimal:
 def over_days(rate: Decimal, days: int) -> Decimal:
     """What a rate a year gives in so many days: (1 + rate)^(days / 365) - 1.
 
-    For periods of less than a year, whose rate of a year nobody earned: see `time_weighted.annualized`.
+    For periods of less than a year, whose rate of a year nobody earned (see
+    `time_weighted.annualized`). `BadInput` for a rate of -1 or less.
     """
+    check_amount("rate", rate)
+    if rate <= -1:
+        raise BadInput("rate", Rule.RETURN_MUST_EXCEED_MINUS_ONE, str(rate))
     with localcontext(EXACT):
         return rounded_return((1 + rate) ** (Decimal(days) / DAYS_PER_YEAR) - 1)

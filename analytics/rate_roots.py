@@ -5,19 +5,21 @@ value is f(y) = sum c y^d, y > 0: a polynomial with few terms and large exponent
 roots y are the rates y^-365 - 1 > -1. How many there are is
 
 - not more than the sign changes of c, and of the same parity (Descartes' rule of signs);
-- not more below any y > 0 than the sign changes of the partial sums of c y^d from the first on,
-  and not more above it than those from the last on (Laguerre). At y = 1 the first is Norstrom's
-  criterion; at a root it is whether the project is pure, which nearly all portfolios are.
+- not more below any y > 0 than the sign changes of the partial sums of c y^d from the first day on
+  (Laguerre), and not more above it than those from the last on. At y = 1 the first is Norstrom's
+  criterion; at a root it is whether the project is pure, which most portfolios are. Nor than those
+  of the partial sums of partial sums, day by day, as often as one likes: the bound comes down;
 - found by Rolle's theorem, where these do not decide: between two roots of y^-t f(y) its
   derivative has one, and if t is where the signs of c change, the derivative changes sign once less.
 
+G. Polya and G. Szego, Problems and Theorems in Analysis II, part five, chapter 1;
 G. J. O. Jameson, Counting zeros of generalized polynomials, Math. Gazette 90 (2006), 223-234,
 https://www.maths.lancs.ac.uk/~jameson/zeros.pdf; C. J. Norstrom, A mathematical criterion for
 nonnegative internal rates of return, J. Financial and Quantitative Analysis 7 (1972), 1899-1904,
 https://doi.org/10.2307/2329806. All functions expect the caller in `WIDE`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
 from itertools import accumulate, pairwise
@@ -37,6 +39,7 @@ NOTHING = Decimal("1e-60")
 # Roots are known to this part of themselves. The value at an extremum is then known to its square.
 ROOT_STEP = Decimal("1e-45")
 WINDOW = Decimal("0.0625")
+TURNS_MAX = 60  # sign changes for which 100 digits were seen to be as good as 500
 DAYS_MAX = 40_000  # of usual exponents; only how fast roots are found depends on it
 
 
@@ -90,15 +93,43 @@ def sign_at(terms: Sequence[Term], y: Decimal) -> int:
     return (value > 0) - (value < 0)
 
 
-def most_roots(terms: Sequence[Term], y: Decimal) -> int | None:
-    """Laguerre's bound on the number of roots, those below `y` and those above it together.
-
-    None where it does not say: `y` is a root itself, and of an order that is not known.
-    """
-    if sign_at(terms, y) == 0:
-        return None
+def bounds(terms: Sequence[Term], y: Decimal, orders: int) -> Iterator[int]:
+    """How many roots there can be, below `y` and above it together: by partial sums, by those of
+    partial sums, and so on, never rising. `y` is no root itself."""
     values = present_values(terms, y)
-    return sign_changes(accumulate(values)) + sign_changes(accumulate(reversed(values)))
+    by_day = [ZERO] * (terms[-1].exponent - terms[0].exponent + 1)
+    for term, value in zip(terms, values, strict=True):
+        by_day[term.exponent - terms[0].exponent] = value
+    sides = [by_day, by_day[::-1]]
+    last_sums: tuple[list[Decimal], ...] = ([], [])
+    for _ in range(orders):
+        sides = [list(accumulate(side)) for side in sides]
+        # After the last day the sums go on; by those of lower order one sees how often they turn.
+        yield sum(sign_changes([*s, *after]) for s, after in zip(sides, last_sums, strict=True))
+        for side, after in zip(sides, last_sums, strict=True):
+            after.insert(0, side[-1])
+
+
+def roots_if_all(
+    terms: Sequence[Term], places: Iterable[Decimal], orders: int = 1
+) -> list[Decimal] | None:
+    """The roots that a scan of these places finds, ascending; None if there may be others.
+
+    A place that is a root itself says nothing of its order, and is passed over.
+    """
+    inner = [place for place in sorted(places) if sign_at(terms, place)]
+    if not inner:
+        return None
+    scanned = [below(terms, inner[0]), *inner, above(terms, inner[-1])]
+    found = [
+        (one, two) for one, two in pairwise(scanned) if sign_at(terms, one) != sign_at(terms, two)
+    ]
+    most = sign_changes(term.coefficient for term in terms)
+    for bound in (bound for place in inner for bound in bounds(terms, place, orders)):
+        if most <= len(found):
+            break
+        most = min(most, bound)
+    return [root_between(terms, *each) for each in found] if most == len(found) else None
 
 
 def root_between(terms: Sequence[Term], low: Decimal, high: Decimal) -> Decimal:
@@ -148,23 +179,32 @@ def _far(terms: Sequence[Term], start: Decimal, last: Decimal, factor: Decimal) 
     return place
 
 
-def all_roots(terms: Sequence[Term]) -> list[Decimal]:
+def all_roots(terms: Sequence[Term]) -> list[Decimal] | None:
     """Each positive root once, ascending, whatever its order; to ROOT_STEP of itself.
 
     Terms that ascend, none of them zero. Two roots nearer to each other than about 10^-30 of
-    themselves count as one. Takes the square of the number of sign changes, times the terms.
+    themselves count as one. None beyond TURNS_MAX sign changes.
     """
-    turns = [
-        one.exponent + two.exponent  # twice t, which is between two days
-        for one, two in pairwise(terms)
-        if (one.coefficient > 0) != (two.coefficient > 0)
-    ]
-    if not turns:
-        return []
-    derivative = [
-        Term(term.exponent, term.coefficient * (2 * term.exponent - turns[0])) for term in terms
-    ]
-    extrema = all_roots(derivative)
+    chain = [terms]  # each but the first made of the one before it
+    while turn := _first_turn(chain[-1]):
+        if len(chain) > TURNS_MAX:
+            return None
+        chain.append([Term(t.exponent, t.coefficient * (2 * t.exponent - turn)) for t in chain[-1]])
+    roots: list[Decimal] = []
+    for each in reversed(chain[:-1]):
+        roots = _roots_between(each, roots)
+    return roots
+
+
+def _first_turn(terms: Sequence[Term]) -> int:
+    """Twice a time between the first two days at which the signs change; 0 if they do not."""
+    for one, two in pairwise(terms):
+        if (one.coefficient > 0) != (two.coefficient > 0):
+            return one.exponent + two.exponent
+    return 0
+
+
+def _roots_between(terms: Sequence[Term], extrema: Sequence[Decimal]) -> list[Decimal]:
     first, last = (extrema[0], extrema[-1]) if extrema else (ONE, ONE)
     places = [below(terms, first), *extrema, above(terms, last)]
     signs = [sign_at(terms, place) for place in places]

@@ -16,7 +16,7 @@ from enum import StrEnum
 from itertools import groupby
 
 from analytics.days import Basis, Day, check_joined
-from analytics.exact import rounded_return
+from analytics.exact import check_amount, rounded_return
 from analytics.periods import Grain, Period, part_of
 from calculator.money import EXACT, ONE, ZERO
 
@@ -154,6 +154,7 @@ def annualized(total_return: Decimal, days: int) -> Decimal | NotAnnualized:
     than one year must not be annualized", https://gipsstandards.org/?GIPSID=370. A return of -1
     or less has no rate.
     """
+    check_amount("total_return", total_return)
     if days <= DAYS_PER_YEAR:
         return NotAnnualized.PERIOD_MUST_EXCEED_A_YEAR
     if total_return <= -1:

@@ -12,9 +12,9 @@ from analytics.concentration import concentration
 from analytics.contribution import LocalDay, split_return
 from analytics.days import Day, Flow, total_of
 from analytics.dietz import modified_dietz
-from analytics.money_weighted import Payment, money_weighted
+from analytics.money_weighted import Payment, money_weighted, over_days
 from analytics.periods import Period, months_before, rolling_days
-from analytics.time_weighted import linked
+from analytics.time_weighted import annualized, linked
 from analytics.valuation import Position, Quote, valued, weights
 from tests.analytics.figures import a_day, on
 
@@ -142,6 +142,8 @@ CASES: list[tuple[Rule, str, Callable[[], object]]] = [
         "benchmark_return",
         lambda: excess_return(ONE, -ONE),
     ),
+    (Rule.RETURN_MUST_EXCEED_MINUS_ONE, "rate", lambda: over_days(-ONE, 30)),
+    (Rule.AMOUNT_MUST_BE_FINITE, "total_return", lambda: annualized(NAN, 400)),
 ]
 
 

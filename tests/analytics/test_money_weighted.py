@@ -2,6 +2,7 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal, localcontext
 from fractions import Fraction
+from math import comb
 from random import Random
 
 import pytest
@@ -127,10 +128,20 @@ def test_no_answer_is_a_guess(payments: list[Payment], answer: Answer) -> None:
     assert xirr(payments) == answer
 
 
+def test_rates_that_cannot_be_counted_are_not_told() -> None:
+    """62 sign changes and one rate, 0, of 62nd order: (1 - y)^62, which touches zero."""
+    amounts = [comb(62, n) * (-1) ** n for n in range(63)]
+    payments = [
+        Payment(payment_date=on(30 * n), amount=Decimal(amount)) for n, amount in enumerate(amounts)
+    ]
+    assert xirr(payments) == NoRoot(NoRate.SIGN_CHANGES_MUST_BE_FEWER)
+
+
 def test_every_reason_of_no_rate_is_met() -> None:
     assert {reason.value for reason in NoRate} == {
         "payments_must_have_both_signs",
         "present_value_must_reach_zero",
+        "sign_changes_must_be_fewer",
         "rate_must_fit",
     }
 

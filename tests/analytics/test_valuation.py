@@ -60,8 +60,10 @@ def test_the_base_value_is_rounded_once_not_from_the_rounded_local_value() -> No
 
 
 AMOUNTS = cents(-(10**9), 10**9)
-PRICES = st.integers(-(10**6), 10**15).map(lambda number: Decimal(number).scaleb(-8))
-RATES = st.integers(1, 10**12).map(lambda number: Decimal(number).scaleb(-8))
+PRICES = st.one_of(st.just(0), st.integers(-(10**6), -(10**3)), st.integers(10**3, 10**15)).map(
+    lambda number: Decimal(number).scaleb(-8)
+)
+RATES = st.integers(10**6, 10**12).map(lambda number: Decimal(number).scaleb(-8))
 QUOTES = st.builds(Quote, price=PRICES, multiplier=RATES, fx_rate=RATES)
 
 
