@@ -20,6 +20,7 @@ from bench.stage import BenchmarkError
 from calculator import EXACT, Holding
 from streams import state
 from streams.journal import read_pages
+from streams.kept import sums
 from streams.tables import Table, read_prefix
 from wire import results
 
@@ -54,7 +55,10 @@ class Books:
 
     def book(self, events: int, events_a_batch: int = EVENTS_A_BATCH) -> Cost:
         """The next so many; what an event cost, in microseconds."""
-        cost = self.lanes.book(islice(self._events, events), events_a_batch)
+        next_events = list(islice(self._events, events))
+        if len(next_events) < events:
+            raise BenchmarkError(f"the load ends after {self._booked + len(next_events)} events")
+        cost = self.lanes.book(next_events, events_a_batch)
         self._booked += events
         self._spent = Cost(*map(sum, zip(self._spent, cost, strict=True)))
         return cost.of_each(events)
@@ -72,6 +76,7 @@ class Books:
 
 
 def totals_of(lanes: Lanes) -> Totals:
+    """Of what is stored; raises BenchmarkError where a holding is not what its lots add up to."""
     transactions = disposals = open_lots = 0
     quantity = cost = realized_gain_loss = ZERO
     for lane in lanes.lanes:
@@ -81,8 +86,11 @@ def totals_of(lanes: Lanes) -> Totals:
         for holding in holdings_of(lane.table):
             open_lots += len(holding.lots)
             with localcontext(EXACT):
-                quantity += holding.quantity
-                cost += holding.cost
+                found = sums(holding.lots)
+                if found != (holding.quantity, holding.cost, holding.cost_local):
+                    raise BenchmarkError(f"the lots of {holding.security_id} add up to {found}")
+                quantity += found[0]
+                cost += found[1]
                 realized_gain_loss += holding.realized_gain_loss
     return Totals(transactions, disposals, open_lots, quantity, cost, realized_gain_loss)
 

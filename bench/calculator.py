@@ -14,6 +14,7 @@ from itertools import islice
 import click
 
 from bench.load import METHODS, Load, Totals, expected, portfolios, transactions
+from bench.stage import BenchmarkError
 from calculator import EXACT, Booked, Ledger, MemoryJournal, Portfolio, Transaction
 from wire.portfolios import decode_portfolio
 from wire.transactions import decode_transaction
@@ -56,6 +57,14 @@ def measure(load: Load) -> Alone:
         folding / load.events * 1e6,
         _totals(journal) == expected(load),
     )
+
+
+def in_memory(load: Load) -> Alone:
+    """`measure` as a limit beside others: raises BenchmarkError where the books are wrong."""
+    alone = measure(load)
+    if not alone.is_right:
+        raise BenchmarkError("the books in memory are not those of the independent fold")
+    return alone
 
 
 def _chunks(load: Load) -> Iterator[list[bytes]]:

@@ -16,8 +16,9 @@ from pathlib import Path
 
 import click
 
-from bench import calculator, open_lots
+from bench import open_lots
 from bench.books import Books
+from bench.calculator import in_memory
 from bench.charts import lines
 from bench.figures import Figure, Report
 from bench.lanes import Cost, as_in_a_worker
@@ -74,14 +75,22 @@ class Lengths:
         ratios = [long.lanes / short.lanes for short, long in pairs]
         strictly = [(long.lanes + self.own_threads) / short.all for short, long in pairs]
         against = f"{longest:,} events against {shortest:,}"
+        alone = [
+            Figure(name=f"after {n:,} events, the lane alone", unit="us", runs=runs)
+            for n, runs in (
+                (shortest, [short.lanes for short, _ in pairs]),
+                (longest, [long.lanes for _, long in pairs]),
+            )
+        ]
         return [
             *(
                 Figure(name=f"after {n:,} events", unit="us", runs=[cost.all for cost in costs])
                 for n, costs in self.lanes.items()
             ),
-            Figure(name=against, unit="times", runs=ratios, at_most=RATIO_MAX),
+            *alone,
+            Figure(name=f"{against}, the lane alone", unit="times", runs=ratios, at_most=RATIO_MAX),
             Figure(
-                name="  with RocksDB's own threads, over all events",
+                name=f"{against}, with RocksDB's own threads over all events",
                 unit="times", runs=strictly, at_most=RATIO_MAX,
             ),
             Figure(name="limit: decode and book in memory", unit="us", runs=self.limit),
@@ -138,7 +147,7 @@ def measured_lengths(plan: Plan) -> Lengths:
                     lanes[n].append(books[n].book(plan.measured))
             for n in plan.lengths:
                 peer[n].append(fold_seconds(n // plan.load.holdings) * 1e6)
-            alone = calculator.measure(_one_holding(plan.measured))
+            alone = in_memory(_one_holding(plan.measured))
             limit.append(alone.decode_us + alone.ledger_us)
         return Lengths(lanes, peer, limit, long[plan.events].average.own_threads)
 
@@ -149,7 +158,7 @@ def _one_holding(events: int) -> Load:
 
 def fold_seconds(events: int) -> float:
     """What it takes to book all events of a holding in memory, with all decoded already."""
-    return calculator.measure(_one_holding(events)).ledger_us * events / 1e6
+    return in_memory(_one_holding(events)).ledger_us * events / 1e6
 
 
 # -- one holding
@@ -168,7 +177,12 @@ def measure_one_holding(plan: Plan) -> list[Figure]:
     return [
         Figure(name=f"{title}: the first {count}", unit="us", runs=first),
         Figure(name=f"{title}: the last {count}", unit="us", runs=last),
-        Figure(name="  against the first", unit="times", runs=ratios, at_most=RATIO_MAX),
+        Figure(
+            name=f"{title}: the last against the first",
+            unit="times",
+            runs=ratios,
+            at_most=RATIO_MAX,
+        ),
     ]
 
 

@@ -116,10 +116,6 @@ class Lane:
     def has_work(self) -> bool:
         return self._step.has_work
 
-    @property
-    def cached_lots(self) -> int:
-        return self._step.journal.cached_lots
-
     def handle(self, messages: list[Message]) -> list[Published]:
         self._as_of += 1
         began = time.thread_time()
@@ -165,15 +161,9 @@ class Cost(NamedTuple):
 class Lanes:
     """All partitions of one worker, with the caches that a worker has."""
 
-    def __init__(
-        self,
-        folder: Path,
-        *,
-        profile: cProfile.Profile | None = None,
-        lots_max: int = CACHED_LOTS_MAX,
-    ) -> None:
+    def __init__(self, folder: Path, *, profile: cProfile.Profile | None = None) -> None:
         self.clock = Clock(profile)
-        tables, share = Tables(folder), lots_max // PARTITIONS
+        tables, share = Tables(folder, PARTITIONS), CACHED_LOTS_MAX // PARTITIONS
         self.lanes = [Lane(p, tables.open(p), self.clock, share) for p in range(PARTITIONS)]
 
     def take(

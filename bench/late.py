@@ -12,7 +12,6 @@ from itertools import chain
 
 import click
 
-from bench import calculator
 from bench.arrivals import (
     PLACES_MAX,
     Arrival,
@@ -22,6 +21,7 @@ from bench.arrivals import (
     shuffled,
 )
 from bench.books import Books, fingerprint
+from bench.calculator import in_memory
 from bench.figures import Figure, Report
 from bench.lanes import Message, as_in_a_worker, events_of
 from bench.load import BEGIN, Load, Trade, event, portfolio_of
@@ -59,7 +59,9 @@ def measure_arrivals(
         yield Figure(name=f"{title}, {name}", unit="us", runs=values)
     for name, (_, ratio_max) in arrivals.items():
         ratios = [late / base for base, late in zip(costs[IN_ORDER], costs[name], strict=True)]
-        yield Figure(name=f"  {name}", unit="times", runs=ratios, at_most=ratio_max)
+        yield Figure(
+            name=f"{title}, {name}, against in order", unit="times", runs=ratios, at_most=ratio_max
+        )
 
 
 def _book(load: Load, arrival: Arrival) -> tuple[float, str]:
@@ -85,12 +87,12 @@ def measure_first(entries: int, runs: int) -> Iterator[Figure]:
         books.book(entries + runs)
         if fingerprint(books.lanes) != found:
             raise BenchmarkError("the books are not those of the events in order")
-    alone = [calculator.measure(load).ledger_us * entries / 1e6 for _ in range(runs)]
+    alone = [in_memory(load).ledger_us * entries / 1e6 for _ in range(runs)]
     yield Figure(
         name=f"one event before {entries:,} of its holding",
-        unit="s", runs=seconds, at_most=FIRST_SECONDS_MAX,
+        unit="s of CPU", runs=seconds, at_most=FIRST_SECONDS_MAX,
     )  # fmt: skip
-    yield Figure(name="limit: to book as many in memory, once", unit="s", runs=alone)
+    yield Figure(name="limit: to book as many in memory, once", unit="s of CPU", runs=alone)
 
 
 def _purchase(load: Load, days: int) -> Message:

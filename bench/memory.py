@@ -8,10 +8,12 @@ on the way: in a process of its own that has the lanes of a worker and its cache
 worker on real servers. Beside it the limit: the lots as they are stored.
 """
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from multiprocessing import get_context
+from pathlib import Path
 
 import click
 import psutil
@@ -26,6 +28,7 @@ from bench.stage import BenchmarkError, Stage
 from bench.system import running
 from cli.printing import json_option
 from cli.servers import ServerError
+from streams.memory import share_one_arena
 
 OPEN_LOTS = 10
 SHARES = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)  # of all events: where to look
@@ -38,6 +41,7 @@ class Looks:
     """MiB resident, after each of the shares."""
 
     resident: list[float]
+    peak: float  # MiB, at any moment
     stored: float = 0.0  # MiB of holdings and lots on disk, before RocksDB compresses them
 
 
@@ -55,12 +59,20 @@ def _resident(pid: int | None = None) -> float:
     return float(psutil.Process(pid).memory_info().rss) / MEBIBYTE
 
 
+def _peak(pid: int) -> float:
+    """The most that a process had resident since it began."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    (line,) = (line for line in status.splitlines() if line.startswith("VmHWM:"))
+    return float(line.split()[1]) / 1024  # kB
+
+
 def _counts(load: Load) -> list[int]:
     return [int(load.events * share) for share in SHARES]
 
 
 def measure_lanes(load: Load) -> Looks:
     """Lanes in this process, which does nothing else before or after."""
+    share_one_arena()
     as_in_a_worker()
     with Books(load) as books:
         resident = [_resident()]
@@ -70,7 +82,7 @@ def measure_lanes(load: Load) -> Looks:
             resident.append(_resident())
         stored = stored_bytes(books.lanes) / MEBIBYTE
         books.check()
-    return Looks(resident, stored)
+    return Looks(resident, _peak(os.getpid()), stored)
 
 
 def measure_worker(load: Load) -> Looks:
@@ -87,8 +99,9 @@ def measure_worker(load: Load) -> Looks:
                 for count in _counts(load):
                     watch.wait_for(cursor, max(1, count))
                     resident.append(_resident(worker))
+            peak = _peak(worker)
         check(stage.connections.database_url, totals)
-    return Looks(resident)
+    return Looks(resident, peak)
 
 
 def _figures(what: str, load: Load, looks: list[Looks]) -> Iterator[Figure]:
@@ -96,9 +109,9 @@ def _figures(what: str, load: Load, looks: list[Looks]) -> Iterator[Figure]:
         return
     for n, count in enumerate(_counts(load)):
         resident = [look.resident[n] for look in looks]
-        yield Figure(name=f"{what}, {count:,} events", unit="MiB", runs=resident)
-    most = [max(look.resident) for look in looks]
-    yield Figure(name=f"{what}, most of all", unit="MiB", runs=most, at_most=RESIDENT_MAX)
+        yield Figure(name=f"{what}, {max(1, count):,} events", unit="MiB", runs=resident)
+    peaks = [look.peak for look in looks]
+    yield Figure(name=f"{what}, at its peak", unit="MiB", runs=peaks, at_most=RESIDENT_MAX)
 
 
 def measure(load: Load, runs: int, worker_runs: int) -> Iterator[Figure]:
@@ -125,7 +138,7 @@ def _counted(what: str, runs: int) -> Iterator[int]:
 @click.command()
 @click.option("--holdings", default=100_000, show_default=True, type=click.IntRange(10))
 @click.option("--runs", default=3, show_default=True, type=click.IntRange(0))
-@click.option("--worker-runs", default=1, show_default=True, type=click.IntRange(0))
+@click.option("--worker-runs", default=3, show_default=True, type=click.IntRange(0))
 @json_option
 def main(holdings: int, runs: int, worker_runs: int, as_json: bool) -> None:
     """Look at what is resident while holdings of 10 open lots each are booked."""

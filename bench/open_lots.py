@@ -1,8 +1,8 @@
 """What an event costs by the number of open lots of its holding, under each method.
 
 Trades keep the number of lots where it is. Both kinds of books have seen as many events, and take
-theirs in turns: in whole batches, and in small ones that bring 16 events of a holding, as those of
-`bench.step` do. What a batch writes of a holding is shared by them.
+theirs in turns: in whole batches, and in small ones that bring 8 to 32 events of a holding. What a
+batch writes of a holding is shared by them. AVCO has one pool, however many purchases there were.
 """
 
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ def _measure(method: str, many_lots: int, events: int, rounds: int) -> Iterator[
             ratios = [more / less for less, more in zip(of_few, of_many, strict=True)]
             yield Figure(name=f"{title}, {FEW_LOTS} lots", unit="us", runs=of_few)
             yield Figure(name=f"{title}, {many_lots:,} lots", unit="us", runs=of_many)
-            yield Figure(name="  against few", unit="times", runs=ratios, at_most=RATIO_MAX)
+            yield Figure(name=f"{title}, against few", unit="times", runs=ratios, at_most=RATIO_MAX)
         few.check()
         many.check()
 

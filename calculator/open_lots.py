@@ -8,7 +8,7 @@ from calculator.lot import Lot
 from calculator.money import cost_steps
 from calculator.relief import ReliefMethod
 
-Age = tuple[datetime, str]
+_Age = tuple[datetime, str]
 
 
 class OpenLots:
@@ -27,7 +27,7 @@ class OpenLots:
         # By id what was put or removed since a store last emptied it, as it was before.
         self.touched: dict[str, Lot | None] = {}
 
-    def _key(self, lot: Lot) -> tuple[int, Age]:
+    def _key(self, lot: Lot) -> tuple[int, _Age]:
         return (self._rank(lot) if self._method.by_unit_cost else 0, _age(lot))
 
     def _rank(self, lot: Lot) -> int:
@@ -75,7 +75,9 @@ class OpenLots:
         elif queue[-1][1] == lot_id:
             at = -1
         else:
-            at = self._place(_age(lot), self._rank(lot) if self._unit_costs else None)
+            age = _age(lot)
+            at = self._place(age, self._rank(lot) if self._unit_costs else None)
+            assert queue[at] == age, "a lot stands where its cost and age say"
         del queue[at]
         if self._unit_costs:
             del self._unit_costs[at]
@@ -92,7 +94,7 @@ class OpenLots:
             at = self._place(age)
         self._queue.insert(at, age)
 
-    def _place(self, age: Age, rank: int | None = None) -> int:
+    def _place(self, age: _Age, rank: int | None = None) -> int:
         """Where a lot stands in the queue, or has to; `rank` is its own, where lots have one."""
         queue, costs = self._queue, self._unit_costs
         if rank is None:
@@ -103,5 +105,5 @@ class OpenLots:
         return at
 
 
-def _age(lot: Lot) -> Age:
+def _age(lot: Lot) -> _Age:
     return lot.acquired_at, lot.lot_id

@@ -52,7 +52,7 @@ class WorkerApp(Application):
         self.served: frozenset[int] = frozenset()  # partitions that may answer questions
         self.has_joined = False  # the group, at least once
         self.alive_at = now()  # moved by the watchdog
-        self._tables = Tables(settings.data_dir / "state")
+        self._tables = Tables(settings.data_dir / "state", settings.partitions)
         self._logs_are_started = asyncio.Event()
         self._logs_are_started.set()
 

@@ -73,7 +73,8 @@ class KeptHolding:
 
     def records(self, as_of: int) -> Iterator[tuple[bytes, bytes | None]]:
         """What to write of a changed holding, having asserted that it is conserved: what came in
-        and did not go out is in the lots, to the last digit. The caller works in `EXACT`."""
+        and did not go out is in the lots, to the last digit. All lots are added up when they are
+        read; after that, what the batch did to some is. The caller works in `EXACT`."""
         holding = self.holding
         lots = holding.lots
         ids = holding.portfolio_id, holding.security_id

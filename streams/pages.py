@@ -1,7 +1,7 @@
 """The lots of a large holding as they lie on disk: some inline in its record, most in pages.
 
 A page is kept as it is written, so that a lot that changes or goes costs itself and the copy of a
-few hundred bytes. To look at the other lots, each somewhere else in memory, would cost far more.
+kilobyte. To look at the other lots, each somewhere else in memory, would cost far more.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence

@@ -21,6 +21,7 @@ REST_SECONDS_MAX = 3 * 24 * 3600
 # An answer that is being read from a snapshot keeps the table open a moment longer.
 READER_SECONDS_MAX = 2.0
 MEGABYTE = 1024 * 1024
+_BUDGET, _BUFFERS = 128, 96  # MB: what is written and not in files yet, and of it full buffers
 _CONDEMNED = "condemned"
 _LOCKED = "/LOCK: "  # in what RocksDB says where somebody has the table open
 _CORRUPTION = "Corruption: "  # likewise, where a checksum or a file is not as it was written
@@ -154,12 +155,16 @@ stores.STORES.aliases["partitions"] = "streams.tables:PartitionStore"
 class Tables:
     """Opens the partitions of one process, with one block cache and one memory budget for all."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, partitions: int = 8) -> None:
+        """`partitions` is how many there may be in this process at the most."""
         self._folder = folder
+        # Above 7/8 of the budget whoever writes has to put its buffer into a file, however small,
+        # though the buffers of partitions at rest take the room.
+        self._buffer = min(32, max(2, _BUFFERS // partitions)) * MEGABYTE
         # What was written and is not in files yet counts as part of the cache.
         self._cache = rocksdict.Cache(256 * MEGABYTE)
         self._memory = rocksdict.WriteBufferManager.new_write_buffer_manager_with_cache(
-            128 * MEGABYTE, False, self._cache
+            _BUDGET * MEGABYTE, False, self._cache
         )
 
     def open(self, partition: int, *, anew: bool = False) -> Table:
@@ -200,7 +205,7 @@ class Tables:
     def _options(self) -> rocksdict.Options:
         options = rocksdict.Options(raw_mode=True)
         options.create_if_missing(True)
-        options.set_write_buffer_size(32 * MEGABYTE)
+        options.set_write_buffer_size(self._buffer)
         options.set_write_buffer_manager(self._memory)
         options.set_max_open_files(256)
         options.set_paranoid_checks(True)

@@ -73,12 +73,15 @@ def test_touched_says_what_was_put_or_removed_and_how_it_was_before() -> None:
 
 
 def test_reading_the_first_lots_never_looks_at_the_others() -> None:
-    class Watched(OpenLots):
-        looked_at: tuple[str, ...] = ()
+    looked_at: list[str] = []
 
-        def get(self, lot_id: str) -> Lot | None:
-            raise AssertionError(lot_id)
+    class Watched(dict[str, Lot]):
+        def __getitem__(self, lot_id: str) -> Lot:
+            looked_at.append(lot_id)
+            return super().__getitem__(lot_id)
 
-    lots = Watched(ReliefMethod.FIFO, LOTS)
+    lots = OpenLots(ReliefMethod.FIFO, LOTS)
+    lots._by_id = Watched(lots._by_id)
     first = next(iter(lots))
     assert first is LOTS[0]
+    assert looked_at == [first.lot_id]

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -31,10 +32,10 @@ print(open(sys.argv[2]).read().count("<heap nr="))
 
 
 @pytest.mark.parametrize("arenas", ["shared", "of each"])
-def test_all_threads_allocate_from_one_arena(arenas: str, tmp_path: object) -> None:
+def test_all_threads_allocate_from_one_arena(arenas: str, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", _PROGRAM, arenas, f"{tmp_path}/info.xml"],
-        capture_output=True, text=True, check=False,
+        capture_output=True, text=True, check=False, env={},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert (int(done.stdout) == 1) == (arenas == "shared")

@@ -97,6 +97,16 @@ def test_a_page_without_lots_ends() -> None:
     assert list(made.pages) == [8]
 
 
+@pytest.mark.parametrize("count", [3, 32])
+def test_pages_as_they_were_written_before_are_read_and_changed(count: int) -> None:
+    old = msgspec.msgpack.encode([state.encoded_lot(lot) for lot in LOTS[:count]])
+    lots = OpenLots(ReliefMethod.FIFO, LOTS[:count])
+    made = PagedLots(5, [], {4: state.decode_page(old)})
+    lots.remove(LOTS[1].lot_id)
+    assert written(made, lots) == {4: [LOTS[0], *LOTS[2:count]]}
+    assert made.end == 5
+
+
 def test_a_lot_whose_page_holds_it_otherwise_is_noticed() -> None:
     made, lots = paged()
     lots.remove(LOTS[-1].lot_id)
