@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,10 @@ def topics(bootstrap: str) -> set[str]:
 
 
 def all_gone(pids: list[int]) -> bool:
-    found = [psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)]
+    found = []
+    for pid in pids:
+        with suppress(psutil.NoSuchProcess):
+            found.append(psutil.Process(pid))
     _, alive = psutil.wait_procs(found, timeout=10)
     return all(process.status() == psutil.STATUS_ZOMBIE for process in alive)
 

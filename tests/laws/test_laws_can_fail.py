@@ -1,6 +1,8 @@
 """A law that nothing can break says nothing: spoil the calculator, and the law must notice."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from decimal import Decimal
 
 import pytest
@@ -74,13 +76,15 @@ def spoil_the_class(patch: pytest.MonkeyPatch) -> None:
 def spoil_ties(patch: pytest.MonkeyPatch) -> None:
     """Of lots with one unit cost the newest first."""
 
-    def key(self: OpenLots, lot: Lot) -> tuple[object, ...]:
-        if not self._method.by_unit_cost:
-            return (lot.acquired_at, lot.lot_id)
-        unit_cost = -lot.unit_cost if self._method.highest_first else lot.unit_cost
-        return (unit_cost, -lot.acquired_at.timestamp(), lot.lot_id)
+    by_age = OpenLots._place
 
-    patch.setattr(OpenLots, "_key", key)
+    def place(self: OpenLots, age: tuple[datetime, str], rank: int | None = None) -> int:
+        if rank is None:
+            return by_age(self, age)
+        first, end = bisect_left(self._unit_costs, rank), bisect_right(self._unit_costs, rank)
+        return first + sum(other > age for other in self._queue[first:end])
+
+    patch.setattr(OpenLots, "_place", place)
 
 
 def spoil_the_rewind(patch: pytest.MonkeyPatch) -> None:
