@@ -4,18 +4,21 @@ No Kafka, no disk, no result text: what the rules themselves cost.
 """
 
 import gc
-import json
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from itertools import islice
+from multiprocessing import get_context
 
 import click
 
+from bench.figures import Figure, Report
 from bench.load import METHODS, Load, Totals, expected, portfolios, transactions
+from bench.machine import describe
 from bench.stage import BenchmarkError
 from calculator import EXACT, Booked, Ledger, MemoryJournal, Portfolio, Transaction
+from cli.printing import json_option
 from wire.portfolios import decode_portfolio
 from wire.transactions import decode_transaction
 
@@ -67,6 +70,20 @@ def in_memory(load: Load) -> Alone:
     return alone
 
 
+def in_a_process(load: Load) -> Alone:
+    """The same in a process of its own, which gives its memory back."""
+    with get_context("spawn").Pool(1) as pool:
+        return pool.apply(_undisturbed, (load,))
+
+
+def _undisturbed(load: Load) -> Alone:
+    # As in a worker: the collector would walk the journal again and again.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(500_000, 20, 1000)
+    return in_memory(load)
+
+
 def _chunks(load: Load) -> Iterator[list[bytes]]:
     values = (value for _, value in transactions(load))
     while chunk := list(islice(values, EVENTS_AT_ONCE)):
@@ -87,26 +104,28 @@ def _totals(journal: MemoryJournal) -> Totals:
         )
 
 
+def figures_of(runs: Sequence[Alone]) -> list[Figure]:
+    """Each of one core, without Kafka, disk or the text of results."""
+    return [
+        Figure(name="events/s", unit="", runs=[run.events_per_second for run in runs]),
+        Figure(name="decode", unit="us", runs=[run.decode_us for run in runs]),
+        Figure(name="ledger", unit="us", runs=[run.ledger_us for run in runs]),
+    ]
+
+
 @click.command()
 @click.option("--events", default=400_000, show_default=True, type=click.IntRange(1))
 @click.option("--method", default="FIFO", show_default=True, type=click.Choice(METHODS))
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def main(events: int, method: str, as_json: bool) -> None:
-    """Decode and fold the load in memory."""
-    # As in a worker: the collector would walk the journal again and again.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(500_000, 20, 1000)
-    alone = measure(Load(events=events, method=method))
-    if as_json:
-        click.echo(json.dumps(asdict(alone)))
-    else:
-        click.echo(
-            f"calculator alone, {method}, one core: {alone.events_per_second:,.0f} events/s, "
-            f"decode {alone.decode_us:.1f} us, ledger {alone.ledger_us:.1f} us an event"
-        )
-    if not alone.is_right:
-        raise click.ClickException("the books are not those of the independent fold")
+@click.option("--runs", default=3, show_default=True, type=click.IntRange(1))
+@json_option
+def main(events: int, method: str, runs: int, as_json: bool) -> None:
+    """Decode and fold the load in memory; decoding alone is the limit of all."""
+    machine, load = describe(), Load(events=events, method=method)
+    try:
+        found = [in_a_process(load) for _ in range(runs)]
+    except BenchmarkError as error:
+        raise click.ClickException(str(error)) from error
+    Report(machine, {f"calculator alone, {method}": figures_of(found)}).show(as_json=as_json)
 
 
 if __name__ == "__main__":

@@ -6,8 +6,6 @@ fold, and a wrong result ends the benchmark with status 1.
 """
 
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -16,12 +14,12 @@ import click
 import psycopg2
 
 from bench import floor, plain_faust
-from bench.calculator import Alone
+from bench.calculator import in_a_process
 from bench.load import METHODS, PARTITIONS, Load, Totals, expected, send
 from bench.machine import describe
 from bench.peer import peers_of, sink_option, threads_option, warm_option
 from bench.report import Measured, Run, plural, print_measured
-from bench.stage import ROOT, BenchmarkError, Stage
+from bench.stage import BenchmarkError, Stage
 from bench.system import System, running
 from bench.watch import POLL_SECONDS, STALL_SECONDS_MAX, Span, Watch
 from cli.lag import behind_the_store
@@ -66,7 +64,7 @@ def run_once(
             "unindexed": floor.measure(stage, load.events, has_primary_key=False),
             "primary key": floor.measure(stage, load.events, has_primary_key=True),
         },
-        alone=_alone(load),
+        alone=in_a_process(load),
     )
 
 
@@ -101,18 +99,6 @@ def check(database_url: str, totals: Totals) -> None:
     connection.close()
     if found != totals:
         raise BenchmarkError(f"the books are wrong:\nfound    {found}\nexpected {totals}")
-
-
-def _alone(load: Load) -> Alone:
-    """In a process of its own, which gives its memory back."""
-    arguments = ["--events", str(load.events), "--method", load.method, "--json"]
-    printed = subprocess.run(
-        [sys.executable, "-m", "bench.calculator", *arguments],
-        cwd=ROOT, capture_output=True, check=False,
-    )  # fmt: skip
-    if printed.returncode:
-        raise BenchmarkError(printed.stderr.decode())
-    return Alone(**json.loads(printed.stdout))
 
 
 def measure(

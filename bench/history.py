@@ -212,6 +212,8 @@ def main(
 ) -> None:  # fmt: skip
     """Compare the cost of an event after long histories and short ones, with many open lots and
     with few."""
+    if chart is not None and only and "lengths" not in only:
+        raise click.UsageError("--chart is drawn of `lengths`, which --only leaves out")
     as_in_a_worker()
     machine, plan = describe(), Plan(events, measured, rounds, lots, chart)
     figures: list[Figure] = []

@@ -7,21 +7,19 @@ batches of results is taken, from the moment of the change until all is served a
 users wait for. Beside it the limits that are aimed at.
 """
 
-import json
 import shutil
-import statistics
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
 from itertools import count
 
 import click
 
+from bench.figures import Figure, Report
 from bench.load import PARTITIONS
 from bench.machine import describe
 from bench.stage import Stage
-from cli.printing import console, json_option, table
+from cli.printing import json_option
 from tests.oracle.events import Message
 from tests.oracle.murmur2 import partition_of
 from tests.system.events import trade
@@ -41,15 +39,6 @@ LIMITS = {
     "a worker crashes": SESSION_SECONDS + 5,
     "a worker crashes and is started again": None,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Standstill:
-    """Of one kind of change, in seconds: the longest of any partition, by run."""
-
-    change: str
-    seconds: list[float]
-    limit_seconds: float | None
 
 
 def trades() -> Iterator[Message]:
@@ -131,23 +120,12 @@ def main(runs: int, as_json: bool) -> None:
         for number in range(1, runs + 1):
             click.echo(f"run {number} of {runs} ...", err=True)
             results.append(run_once(stage))
-    found = [
-        Standstill(change, [round(result[change], 2) for result in results], limit)
+    figures = [
+        Figure(name=change, unit="s", runs=[result[change] for result in results], at_most=limit)
         for change, limit in LIMITS.items()
     ]
-    if as_json:
-        click.echo(json.dumps({"standstills": [asdict(one) for one in found], "machine": machine}))
-        return
-    for name, value in machine.items():
-        console().print(f"{name}: {value}")
-    columns = ["change", "median s", "longest s", "aimed at, s"]
-    rows = [
-        [one.change, statistics.median(one.seconds), max(one.seconds), one.limit_seconds]
-        for one in found
-    ]
-    console().print(
-        table("Seconds without progress in the partition that waits longest", columns, rows)
-    )
+    title = "Without progress, in the partition that waits longest"
+    Report(machine, {title: figures}).show(as_json=as_json)
 
 
 if __name__ == "__main__":

@@ -5,77 +5,82 @@ publish is turned into rows as the store does it, and neither Kafka nor PostgreS
 """
 
 import cProfile
-import json
 import pstats
 import tempfile
-from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import click
 
-from bench.lanes import Clock, Lanes, Published, as_in_a_worker, records_of
+from bench.books import totals_of
+from bench.calculator import in_a_process
+from bench.figures import Figure, Report
+from bench.lanes import Lanes, Published, as_in_a_worker, records_of
 from bench.load import METHODS, Load, expected
+from bench.machine import describe
+from bench.stage import BenchmarkError
+from cli.printing import json_option
 from streams import rows
 
 RECORDS_STORED_AT_ONCE = 8000
 
 
-@dataclass(frozen=True, slots=True)
-class Steps:
-    """Processor time is for one event."""
-
-    cpu_us: dict[str, float]
-    is_right: bool
+Steps = dict[str, float]  # CPU us an event, by stage
 
 
-def measure(load: Load, folder: Path, profile: cProfile.Profile | None) -> Steps:
-    lanes = Lanes(folder, profile=profile)
+def measure(load: Load, profile: cProfile.Profile | None = None) -> Steps:
+    """One run; raises BenchmarkError where rows or books are not those of the independent fold."""
+    with tempfile.TemporaryDirectory() as folder:
+        lanes = Lanes(Path(folder), profile=profile)
+        stored = _store_all(lanes, load)
+        lanes.clock.rest()
+        found, totals = totals_of(lanes), expected(load)
+        lanes.close()
+    if found != totals or stored != (totals.transactions, totals.disposals):
+        raise BenchmarkError(f"the books are wrong:\nfound    {found}\nexpected {totals}")
+    return {name: seconds / load.events * 1e6 for name, seconds in lanes.clock.seconds.items()}
+
+
+def _store_all(lanes: Lanes, load: Load) -> tuple[int, int]:
+    """Make rows of all that is published; return how many transactions and disposals there are."""
     results = disposals = 0
     waiting: list[Published] = []
-    for records in lanes.take(records_of(load)):
-        waiting += records
-        if len(waiting) >= RECORDS_STORED_AT_ONCE:
-            counts = _store(waiting, lanes.clock)
-            results, disposals = results + counts[0], disposals + counts[1]
+    for records in chain(lanes.take(records_of(load)), [None]):
+        waiting += records or []
+        if records is None or len(waiting) >= RECORDS_STORED_AT_ONCE:
+            with lanes.clock.stage("rows for PostgreSQL"):
+                gathered = rows.gather(waiting)
+            results += gathered.new_transactions.count(b"\n")
+            disposals += gathered.new_disposals.count(b"\n")
             waiting = []
-    counts = _store(waiting, lanes.clock)
-    results, disposals = results + counts[0], disposals + counts[1]
-    lanes.clock.rest()
-    totals = expected(load)
-    return Steps(
-        {name: seconds / load.events * 1e6 for name, seconds in lanes.clock.seconds.items()},
-        (results, disposals) == (totals.transactions, totals.disposals),
-    )
-
-
-def _store(records: list[Published], clock: Clock) -> tuple[int, int]:
-    """Make the rows; return how many transactions and disposals there are."""
-    with clock.stage("rows for PostgreSQL"):
-        gathered = rows.gather(records)
-    return gathered.new_transactions.count(b"\n"), gathered.new_disposals.count(b"\n")
+    return results, disposals
 
 
 @click.command()
 @click.option("--events", default=200_000, show_default=True, type=click.IntRange(1))
 @click.option("--method", default="FIFO", show_default=True, type=click.Choice(METHODS))
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--runs", default=3, show_default=True, type=click.IntRange(1))
 @click.option("--profile", is_flag=True, help="Also print which functions take longest.")
-def main(events: int, method: str, as_json: bool, profile: bool) -> None:
-    """Book the load in process and say what each stage costs."""
+@json_option
+def main(events: int, method: str, runs: int, profile: bool, as_json: bool) -> None:
+    """Book the load in process and say what each stage costs, beside the calculator alone."""
     as_in_a_worker()
+    machine, load = describe(), Load(events=events, method=method)
     profiler = cProfile.Profile() if profile else None
-    with tempfile.TemporaryDirectory() as folder:
-        steps = measure(Load(events=events, method=method), Path(folder), profiler)
-    if as_json:
-        click.echo(json.dumps(steps.cpu_us))
-    else:
-        click.echo(f"a lane without its servers, {method}, CPU us an event")
-        for name, microseconds in steps.cpu_us.items():
-            click.echo(f"  {name:24}{microseconds:6.1f}")
+    try:
+        found = [measure(load, profiler) for _ in range(runs)]
+        alone = [in_a_process(load) for _ in range(runs)]
+    except BenchmarkError as error:
+        raise click.ClickException(str(error)) from error
+    stages = [
+        Figure(name=stage, unit="us", runs=[steps[stage] for steps in found]) for stage in found[0]
+    ]
+    limit = [run.decode_us + run.ledger_us for run in alone]
+    stages.append(Figure(name="limit: decode and book in memory", unit="us", runs=limit))
+    report = Report(machine, {f"a lane without its servers, {method}, CPU an event": stages})
+    report.show(as_json=as_json)
     if profiler is not None:
         pstats.Stats(profiler).sort_stats("tottime").print_stats(40)
-    if not steps.is_right:
-        raise click.ClickException("the results are not those of the independent fold")
 
 
 if __name__ == "__main__":

@@ -50,18 +50,25 @@ def test_events_go_from_kafka_to_committed_rows_and_peers_and_limits_stand_besid
 
 @pytest.mark.parametrize("method", METHODS)
 def test_the_calculator_alone_comes_to_the_books_of_the_load(method: str) -> None:
-    alone = printed("bench.calculator", "--events", "2000", "--method", method)
-    assert alone["is_right"] is True
-    assert alone["ledger_us"] > 0
+    alone = figures_in(printed("bench.calculator", "--events", "2000", "--method", method))
+    assert alone.keys() == {"events/s", "decode", "ledger"}
+    assert all(len(runs) == 3 and min(runs) > 0 for runs in alone.values())
 
 
 def test_a_lane_without_its_servers_says_what_each_stage_costs() -> None:
-    figures = printed("bench.step", "--events", "2000")
-    assert set(figures) == {
+    figures = figures_in(printed("bench.step", "--events", "2000", "--runs", "2"))
+    assert figures.keys() == {
         "booking step", "RocksDB", "rows for PostgreSQL", "RocksDB's own threads",
+        "limit: decode and book in memory",
     }  # fmt: skip
-    assert min(figures.values()) >= 0
-    assert figures["booking step"] > 0
+    assert all(len(runs) == 2 and min(runs) >= 0 for runs in figures.values())
+    assert min(figures["booking step"]) > min(figures["limit: decode and book in memory"]) / 2
+
+
+def figures_in(report: dict[str, Any]) -> dict[str, list[float]]:
+    """The runs of each figure of the only group."""
+    (figures,) = report["groups"].values()
+    return {figure["name"]: figure["runs"] for figure in figures}
 
 
 def test_a_wrong_result_ends_a_benchmark(database_url: str) -> None:

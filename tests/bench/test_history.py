@@ -4,8 +4,9 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from click.testing import CliRunner
 
-from bench import books
+from bench import books, history
 from bench.books import Books
 from bench.history import Lengths
 from bench.lanes import Cost
@@ -86,3 +87,9 @@ def test_long_is_divided_by_short_and_each_ratio_has_its_figures() -> None:
     assert medians["after 10 events, the lane alone"] == 2
     assert medians["1,000 events against 10, the lane alone"] == 1.5
     assert medians["1,000 events against 10, with RocksDB's own threads over all events"] == 2
+
+
+def test_a_chart_of_what_is_not_measured_is_refused() -> None:
+    done = CliRunner().invoke(history.main, ["--only", "lots", "--chart", "lots.svg"])
+    assert done.exit_code == 2
+    assert "--chart is drawn of `lengths`" in done.output
