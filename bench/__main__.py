@@ -1,7 +1,9 @@
-"""Runs all benchmarks, one after another; status 1 where one ends otherwise than well.
+"""Runs all benchmarks, one after another.
 
-python -m bench --only late --only memory
-python -m bench --charts .            # also draws history.svg and latency.svg there
+    python -m bench --only late --only memory
+    python -m bench --charts .            # also draws history.svg and latency.svg there
+
+Ends with status 1 where one of them ends otherwise than well.
 """
 
 import subprocess

@@ -55,13 +55,17 @@ class Books:
 
     def book(self, events: int, events_a_batch: int = EVENTS_A_BATCH) -> Cost:
         """The next so many; what an event cost, in microseconds."""
-        next_events = list(islice(self._events, events))
-        if len(next_events) < events:
-            raise BenchmarkError(f"the load ends after {self._booked + len(next_events)} events")
-        cost = self.lanes.book(next_events, events_a_batch)
-        self._booked += events
+        wanted = self._booked + events
+        cost = self.lanes.book(self._next(events), events_a_batch)
+        if self._booked < wanted:
+            raise BenchmarkError(f"the load ends after {self._booked} events")
         self._spent = Cost(*map(sum, zip(self._spent, cost, strict=True)))
         return cost.of_each(events)
+
+    def _next(self, events: int) -> Iterator[Message]:
+        for message in islice(self._events, events):
+            self._booked += 1
+            yield message
 
     @property
     def average(self) -> Cost:

@@ -3,7 +3,6 @@
 No Kafka, no disk, no result text: what the rules themselves cost.
 """
 
-import gc
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from multiprocessing import get_context
 import click
 
 from bench.figures import Figure, Report
+from bench.lanes import as_in_a_worker
 from bench.load import METHODS, Load, Totals, expected, portfolios, transactions
 from bench.machine import describe
 from bench.stage import BenchmarkError
@@ -77,10 +77,7 @@ def in_a_process(load: Load) -> Alone:
 
 
 def _undisturbed(load: Load) -> Alone:
-    # As in a worker: the collector would walk the journal again and again.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(500_000, 20, 1000)
+    as_in_a_worker()
     return in_memory(load)
 
 
