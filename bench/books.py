@@ -19,8 +19,8 @@ from bench.load import Load, Totals, expected
 from bench.stage import BenchmarkError
 from calculator import EXACT, Holding
 from streams import state
-from streams.journal import read_pages
-from streams.kept import sums
+from streams.pages import open_pages
+from streams.sums import sums
 from streams.tables import Table, read_prefix
 from wire import results
 
@@ -104,8 +104,7 @@ def holdings_of(table: Table) -> Iterator[Holding]:
     for key, value in read_prefix(table, b"h"):
         ids = state.ids_of(key)
         stored = state.decode_holding(*ids, value)
-        paged = read_pages(table, *ids).values()
-        state.fill_lots(stored, [lot for lots in paged for lot in lots])
+        open_pages(table, stored)
         yield stored.holding
 
 

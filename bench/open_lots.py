@@ -1,8 +1,9 @@
 """What an event costs by the number of open lots of its holding, under each method.
 
 Trades keep the number of lots where it is. Both kinds of books have seen as many events, and take
-theirs in turns: in whole batches, and in small ones that bring 8 to 32 events of a holding. What a
-batch writes of a holding is shared by them. AVCO has one pool, however many purchases there were.
+theirs in turns: in whole batches, and in small ones that bring one event of a holding, mostly. What
+a batch writes of a holding is shared by its events. AVCO has one pool, however many purchases there
+were.
 """
 
 from collections.abc import Iterator
@@ -13,8 +14,8 @@ from bench.lanes import EVENTS_A_BATCH
 from bench.load import METHODS, PARTITIONS, Load
 
 FEW_LOTS = 10
-HOLDINGS = 16
-BATCHES = {"whole batches": EVENTS_A_BATCH, "small batches": 16 * HOLDINGS // PARTITIONS}
+HOLDINGS = 80
+BATCHES = {"whole batches": EVENTS_A_BATCH, "small batches": HOLDINGS // PARTITIONS}
 RATIO_MAX = 1.2
 
 

@@ -36,7 +36,7 @@ from calculator.journal import Entry, Journal, MemoryJournal, Source
 from calculator.ledger import Ledger, Taken
 from calculator.lot import POOL, Disposal, Lot
 from calculator.money import EXACT, plain
-from calculator.open_lots import OpenLots
+from calculator.open_lots import OpenLots, Place, Reserve, place_of
 from calculator.portfolio import Portfolio
 from calculator.rejection import Reason, Rejection, Status
 from calculator.relief import ReliefMethod
@@ -57,15 +57,18 @@ __all__ = [
     "MemoryJournal",
     "OpenLots",
     "Order",
+    "Place",
     "Portfolio",
     "Reason",
     "Rejection",
     "ReliefMethod",
+    "Reserve",
     "Source",
     "Status",
     "Taken",
     "Transaction",
     "TransactionType",
     "book",
+    "place_of",
     "plain",
 ]

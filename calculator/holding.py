@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from calculator.booked import Booked
 from calculator.lot import POOL, Disposal, Lot
-from calculator.money import ZERO
+from calculator.money import ZERO, rounded
 from calculator.open_lots import OpenLots
 from calculator.relief import ReliefMethod
 from calculator.transaction import Kind, Order, Transaction
@@ -158,7 +158,11 @@ class Holding:
             self.realized_gain_loss_local -= booked.realized_gain_loss_local
 
     def _take_back_lot(self, increase: Transaction, booked: Booked) -> None:
-        lot = self.lots.get(POOL if self.method.pools else increase.transaction_id)
+        lot = self.lots.find(
+            POOL if self.method.pools else increase.transaction_id,
+            increase.transaction_date,
+            lambda: rounded(booked.net_cost / units(increase)),
+        )
         assert lot is not None, "an increase in the lots has its lot"
         left = Lot(
             lot.lot_id,
@@ -176,7 +180,7 @@ class Holding:
             self.lots.remove(lot.lot_id)
 
     def _put_back(self, disposal: Disposal, unit_cost_of: Callable[[Disposal], Decimal]) -> None:
-        lot = self.lots.get(disposal.lot_id)
+        lot = self.lots.find(disposal.lot_id, disposal.acquired_at, lambda: unit_cost_of(disposal))
         if lot is None:
             unit_cost = unit_cost_of(disposal) if self.method.by_unit_cost else ZERO
             quantity, cost_local, cost = disposal.quantity, disposal.cost_local, disposal.cost

@@ -1,13 +1,14 @@
 """What the live tables say, as JSON, each answer from one snapshot of a partition."""
 
 from collections.abc import Iterable, Iterator
+from decimal import localcontext
 
 import msgspec
 from fastapi.responses import Response
 
-from calculator import Holding
+from calculator import EXACT, Holding
 from streams import state
-from streams.journal import read_pages
+from streams.pages import open_pages
 from streams.tables import Snapshot, read_prefix
 from wire import workers
 from wire.results import encode_lot, encode_portfolio, encode_position
@@ -63,8 +64,10 @@ def position(snapshot: Snapshot, partition: int, portfolio_id: str, security_id:
 def lots(snapshot: Snapshot, partition: int, portfolio_id: str, security_id: str) -> bytes:
     value = _holding_record(snapshot, portfolio_id, security_id)
     holding, as_of = _holding(snapshot, portfolio_id, security_id, value)
+    with localcontext(EXACT):
+        encoded = list(map(encode_lot, holding.lots))
     return b'{"lots":[%b],"as_of":%d,"through":%b}' % (
-        b",".join(map(encode_lot, holding.lots)),
+        b",".join(encoded),
         as_of,
         _through(snapshot, partition),
     )
@@ -125,7 +128,7 @@ def _is_settled(snapshot: Snapshot, portfolio_id: str, security_id: str) -> bool
     value = snapshot.get(state.holding_key(portfolio_id, security_id))
     assert value is not None, "the holding of an entry exists"
     try:
-        _holding(snapshot, portfolio_id, security_id, value, with_lots=False)
+        _holding(snapshot, portfolio_id, security_id, value)
     except Refusal:
         return False
     return True
@@ -172,8 +175,6 @@ def _holding(
     portfolio_id: str,
     security_id: str,
     value: bytes,
-    *,
-    with_lots: bool = True,
 ) -> tuple[Holding, int]:
     """The holding and the as_of of its record, if it shows its whole journal under the terms in
     force."""
@@ -186,9 +187,7 @@ def _holding(
             raise _rebooking(portfolio_id)
     if not holding.is_settled:
         raise _rebooking(portfolio_id)
-    if with_lots:
-        pages = read_pages(snapshot, portfolio_id, security_id) if stored.pages_end else {}
-        state.fill_lots(stored, [lot for lots in pages.values() for lot in lots])
+    open_pages(snapshot, stored)
     return holding, stored.as_of
 
 

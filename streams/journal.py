@@ -34,16 +34,6 @@ def keys_with(db: Reader, prefix: bytes, from_key: bytes | None = None) -> Itera
         yield key
 
 
-def read_pages(db: Reader, portfolio_id: str, security_id: str) -> dict[int, list[Any]]:
-    prefix = state.holding_key(portfolio_id, security_id, b"l") + b"\0"
-    pages = {}
-    for key, value in db.items(prefix):
-        if not key.startswith(prefix):
-            break
-        pages[int.from_bytes(key[len(prefix) :], "big")] = state.decode_page(value)
-    return pages
-
-
 @dataclass(slots=True)
 class Changes:
     """What one batch did to the books. Becomes visible together or not at all."""
@@ -147,16 +137,14 @@ class StateJournal:
             value = self._db.get(state.holding_key(*key))
             if value is None:
                 return None
-            stored = state.decode_holding(portfolio_id, security_id, value)
-            pages = read_pages(self._db, *key) if stored.pages_end else {}
-            kept = KeptHolding.of(stored, pages)
+            kept = KeptHolding.of(self._db, state.decode_holding(*key, value))
         self._holdings[key] = kept
         return kept.holding
 
     def put_holding(self, holding: Holding) -> None:
         key = holding.portfolio_id, holding.security_id
         if key not in self._holdings:
-            self._holdings[key] = KeptHolding(holding)
+            self._holdings[key] = KeptHolding(self._db, holding)
         self._put_holdings[key] = None
         if holding.is_settled:
             self.unsettled.pop(key, None)

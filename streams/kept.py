@@ -1,25 +1,12 @@
-"""Holdings as they are kept between batches: decoded, with the pages that their lots lie in."""
+"""Holdings as they are kept between batches: decoded, with the lots at hand."""
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
-from decimal import Decimal
+from collections.abc import Iterator
 
-from calculator import Holding, Lot, OpenLots
+from calculator import Holding, OpenLots
 from streams import state
-from streams.pages import PagedLots
-
-_NOTHING = Decimal(0), Decimal(0), Decimal(0)
-Sums = tuple[Decimal, Decimal, Decimal]
-
-
-def sums(lots: Iterable[Lot]) -> Sums:
-    """(quantity, cost, cost_local) of lots. The caller works in `EXACT`."""
-    quantity, cost, cost_local = _NOTHING
-    for lot in lots:
-        quantity += lot.quantity
-        cost += lot.cost
-        cost_local += lot.cost_local
-    return quantity, cost, cost_local
+from streams.pages import PagedLots, Pages, open_pages
+from streams.sums import NOTHING, Sums, sums
 
 
 def sums_now(before: Sums, lots: OpenLots) -> Sums:
@@ -39,81 +26,83 @@ def sums_now(before: Sums, lots: OpenLots) -> Sums:
     return quantity, cost, cost_local
 
 
+def with_pages(at_hand: Sums, paged: state.Paged) -> Sums:
+    quantity, cost, cost_local = at_hand
+    return quantity + paged.quantity, cost + paged.cost, cost_local + paged.cost_local
+
+
 class KeptHolding:
     """A holding with its place on disk.
 
-    A holding of many lots keeps most of them in pages, so that an event rewrites the page it
-    touched and not every lot.
+    A holding of many lots has most of them in pages, which are read when they are needed: neither
+    memory nor the cost of an event grows with them.
     """
 
-    __slots__ = ("_lots", "_sums", "holding", "is_stored", "paged", "pages_end")
+    __slots__ = ("_db", "_lots", "_pages", "_sums", "holding", "is_stored")
 
-    def __init__(self, holding: Holding) -> None:
+    def __init__(self, db: Pages, holding: Holding) -> None:
         self.holding = holding
+        self._pages: PagedLots | None = None  # None: there were never any
+        self._db = db
         self._lots = holding.lots  # those that are followed; a reset gives the holding others
-        self._sums = _NOTHING  # of these, when they were last written
+        self._sums = NOTHING  # of these, when they were last written
         self.is_stored = False
-        self.paged: PagedLots | None = None  # None: all lots lie inline
-        self.pages_end = 0  # of all pages that there ever were
 
     @classmethod
-    def of(cls, stored: state.StoredHolding, pages: dict[int, list[Lot]]) -> "KeptHolding":
+    def of(cls, db: Pages, stored: state.StoredHolding) -> "KeptHolding":
         """The caller works in `EXACT`."""
-        kept = cls(stored.holding)
+        kept = cls(db, stored.holding)
         kept.is_stored = True
-        kept.pages_end = stored.pages_end
-        if pages:
-            kept.paged = PagedLots(stored.pages_end, stored.inline, pages)
-        in_pages = [lot for lots in pages.values() for lot in lots]
-        state.fill_lots(stored, in_pages)
-        kept._lots = stored.holding.lots
-        assert len(kept._lots) == len(stored.inline) + len(in_pages), "each lot lies in one place"
-        kept._sums = sums(kept._lots)
+        kept._sums = sums(kept._lots.at_hand)
+        if stored.paged.lots:
+            kept._pages = open_pages(db, stored)
+            kept._sums = with_pages(kept._sums, stored.paged)
         return kept
+
+    @property
+    def lots_at_hand(self) -> int:
+        return len(self.holding.lots.at_hand)
 
     def records(self, as_of: int) -> Iterator[tuple[bytes, bytes | None]]:
         """What to write of a changed holding, having asserted that it is conserved: what came in
-        and did not go out is in the lots, to the last digit. All lots are added up when they are
-        read; after that, what the batch did to some is. The caller works in `EXACT`."""
+        and did not go out is in the lots, to the last digit. The lots at hand are added up when they
+        are read, pages when they come and go; after that, what the batch did to some lots is. The
+        caller works in `EXACT`."""
         holding = self.holding
         lots = holding.lots
         ids = holding.portfolio_id, holding.security_id
         if self._lots is not lots:
-            yield from self._forget_pages(ids)
+            self._forget_lots()
         self._sums = sums_now(self._sums, lots)
         self._assert_conserved()
-        inline: Iterable[Lot] = lots.in_any_order()
-        if self.paged is not None or len(lots) > state.INLINE_MAX:
-            yield from self._pages_to_write(ids)
-            assert self.paged is not None
-            inline = self.paged.inline.values()
-            assert len(self.paged) == len(lots), "each lot lies in one place"
-            if not self.paged.pages:
-                self.paged = None
+        if self.lots_at_hand > state.INLINE_MAX:
+            self._put_away()
+        if self._pages is not None:
+            yield from self._pages.records()
         lots.touched.clear()
         if holding.journalled or not holding.is_settled:
-            yield (
-                state.holding_key(*ids),
-                state.encode_holding(holding, as_of, self.pages_end, inline),
-            )
+            paged = state.NOT_PAGED if self._pages is None else self._pages.paged
+            yield state.holding_key(*ids), state.encode_holding(holding, as_of, paged)
         elif self.is_stored:
             yield state.holding_key(*ids), None
         self.is_stored = True
 
-    def _forget_pages(self, ids: tuple[str, str]) -> Iterator[tuple[bytes, None]]:
-        """Of the lots that there were before a reset."""
-        if self.paged is not None:
-            yield from ((state.page_key(*ids, page), None) for page in self.paged.pages)
-        self._lots, self._sums, self.paged = self.holding.lots, _NOTHING, None
+    def _forget_lots(self) -> None:
+        """Those that there were before a reset."""
+        self._lots, self._sums = self.holding.lots, NOTHING
+        if self._pages is not None:
+            self._pages.start_anew(self.holding.method)
+            self._lots.reserve = self._pages
 
-    def _pages_to_write(self, ids: tuple[str, str]) -> Iterator[tuple[bytes, bytes | None]]:
-        lots = self.holding.lots
-        if self.paged is None:
-            self.paged = PagedLots(self.pages_end, lots)
-            lots.touched.clear()
-        for page, value in self.paged.follow(lots):
-            yield state.page_key(*ids, page), value
-        self.pages_end = self.paged.end
+    def _put_away(self) -> None:
+        """Leave a third of what may lie inline, and put the others into whole pages: those that are
+        relieved last, which lie still the longest."""
+        holding = self.holding
+        if self._pages is None:
+            self._pages = open_pages(self._db, state.StoredHolding(holding, 0, state.NOT_PAGED))
+        spare = self.lots_at_hand - state.INLINE_MAX // 3
+        kept = self.lots_at_hand - spare // state.PAGE_SIZE * state.PAGE_SIZE
+        self._pages.put(holding.lots.put_away(kept))
 
     def _assert_conserved(self) -> None:
         quantity, cost, cost_local = self._sums
@@ -124,13 +113,12 @@ class KeptHolding:
 
 
 class HoldingCache:
-    """The holdings used last, bounded by the number of lots they hold. The last one stays, however
-    many it holds: read anew for each batch, it would cost what all its lots cost."""
+    """The holdings used last, bounded by the number of lots at hand."""
 
     def __init__(self, lots_max: int) -> None:
         self._lots_max = lots_max
         self._kept: OrderedDict[tuple[str, str], tuple[KeptHolding, int]] = OrderedDict()
-        self.lots = 0  # open lots cached, each holding counted as one more
+        self.lots = 0  # at hand, each holding counted as one more
 
     def get(self, key: tuple[str, str]) -> KeptHolding | None:
         found = self._kept.get(key)
@@ -141,10 +129,10 @@ class HoldingCache:
 
     def put(self, key: tuple[str, str], kept: KeptHolding) -> None:
         self.drop(key)
-        size = len(kept.holding.lots) + 1
+        size = kept.lots_at_hand + 1
         self._kept[key] = kept, size
         self.lots += size
-        while self.lots > self._lots_max and len(self._kept) > 1:
+        while self.lots > self._lots_max:
             _, (_, size) = self._kept.popitem(last=False)
             self.lots -= size
 

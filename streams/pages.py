@@ -1,78 +1,149 @@
-"""The lots of a large holding as they lie on disk: some inline in its record, most in pages.
+"""The lots of a large holding that do not lie in its record: in pages, read when they are needed.
 
-A page is kept as it is written, so that a lot that changes or goes costs itself and the copy of a
-kilobyte. To look at the other lots, each somewhere else in memory, would cost far more.
+A page is written once, with lots that follow each other in the order of relief, and removed as a
+whole when its first lot may be relieved, or one of its lots is asked for: its lots lie in the
+record then, until it is full again. Its key names the places of its first and last lot. Pages may
+overlap, because whatever the record has too much of makes a page of its own; the one with the lowest
+key holds the lot that comes first. So an event costs the lots it takes, however many there are.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
 
-from calculator import Lot, OpenLots
+from calculator import Lot, Place, ReliefMethod, place_of
 from streams import state
+from streams.sums import sums
+
+
+class Pages(Protocol):
+    """What is read of RocksDB: a database or a snapshot of one."""
+
+    def get(self, key: Any) -> Any: ...
+    def keys(self, from_key: bytes, *, backwards: bool = False) -> Iterator[bytes]: ...
 
 
 class PagedLots:
-    """A lot stays in the page that it was put in."""
-
-    __slots__ = ("_page_of", "_pages", "end", "inline")
+    """A `calculator.Reserve`. Reads what was written; what it does itself is handed over by
+    `records`, which has to be written before the next use. The caller works in `EXACT`."""
 
     def __init__(
-        self, end: int, inline: Iterable[Lot], pages: Mapping[int, Sequence[Lot]] | None = None
+        self, db: Pages, prefix: bytes, method: ReliefMethod, paged: state.Paged = state.NOT_PAGED
     ) -> None:
-        self.end = end  # pages are numbered from 0; those that are empty do not exist
-        self.inline = {lot.lot_id: lot for lot in inline}
-        self._page_of: dict[str, int] = {}
-        self._pages: dict[int, bytes] = {}
-        for page, lots in (pages or {}).items():
-            self._put(page, lots)
+        self._db, self._prefix, self._method = db, prefix, method
+        self.paged = paged
+        self._gone: set[bytes] = set()
+        self._new: dict[bytes, bytes] = {}
+        self._first: tuple[bytes, Place] | None = None
+        self._is_first_known = not paged.lots
+        self._lowest = prefix  # no page has a lower key
+        self._all: dict[bytes, list[Place]] | None = None
 
     def __len__(self) -> int:
-        return len(self.inline) + len(self._page_of)
+        return self.paged.lots
 
-    @property
-    def pages(self) -> Collection[int]:
-        return self._pages.keys()
+    # -- reading
 
-    def _put(self, page: int, lots: Sequence[Lot]) -> None:
-        self._pages[page] = state.encode_page(lots)
-        for lot in lots:
-            self._page_of[lot.lot_id] = page
+    def first(self) -> Place | None:
+        if not self._is_first_known:
+            self._first, self._is_first_known = self._look_for_first(), True
+        return None if self._first is None else self._first[1]
 
-    def follow(self, lots: OpenLots) -> Iterator[tuple[int, bytes | None]]:
-        """Do what happened to the lots since they were last written; yield the pages that changed
-        as they are to be written, None where one is empty, which ends it."""
-        changed = set(self._follow(lots))
-        if len(self.inline) > state.INLINE_MAX:
-            changed.update(self._move(lots.in_relief_order(self.inline)))
-        for page in changed:
-            if state.is_empty_page(self._pages[page]):
-                del self._pages[page]
-            yield page, self._pages.get(page)
+    def _look_for_first(self) -> tuple[bytes, Place] | None:
+        if not self.paged.lots:
+            return None
+        self._lowest = key = next(self._keys(self._lowest), b"")
+        assert key, "each lot lies in one place"
+        return key, self._places(key)[0]
 
-    def _follow(self, lots: OpenLots) -> Iterator[int]:
-        for lot_id, before in lots.touched.items():
-            lot = lots.get(lot_id)
-            if before is not None and lot_id in self._page_of:
-                yield self._replace(before, lot)
-            elif lot is not None:
-                self.inline[lot_id] = lot
-            elif before is not None:
-                del self.inline[lot_id]
+    def _keys(self, from_key: bytes) -> Iterator[bytes]:
+        for key in self._db.keys(from_key):
+            if not key.startswith(self._prefix):
+                return
+            if key not in self._gone:
+                yield key
 
-    def _replace(self, before: Lot, after: Lot | None) -> int:
-        page = self._page_of[before.lot_id]
-        self._pages[page] = state.page_with(self._pages[page], before, after)
-        if after is None:
-            del self._page_of[before.lot_id]
-        return page
+    def _places(self, key: bytes) -> list[Place]:
+        """Of the first and of the last lot of a page."""
+        return state.decode_places(self._method, key[len(self._prefix) :])
 
-    def _move(self, order: Sequence[Lot]) -> Iterator[int]:
-        """Leave a third of what may lie inline, and put the others into whole pages: those that are
-        relieved last, which lie still the longest."""
-        size = state.PAGE_SIZE
-        for end in range(len(order), state.INLINE_MAX // 3 + size - 1, -size):
-            moved = order[end - size : end]
-            for lot in moved:
-                del self.inline[lot.lot_id]
-            page, self.end = self.end, self.end + 1
-            self._put(page, moved)
-            yield page
+    def bring_first(self) -> list[Lot]:
+        self.first()
+        assert self._first is not None
+        key = self._first[0]
+        return self._bring(key, self._read(key))
+
+    def bring(self, place: Place) -> list[Lot]:
+        if self._all is None:
+            self._all = {key: self._places(key) for key in self._keys(self._prefix)}
+        for key, (first, last) in self._all.items():
+            # Places descend where the newest is taken first.
+            if first <= place <= last or first >= place >= last:
+                lots = self._read(key)
+                if any(lot.lot_id == place[1][1] for lot in lots):
+                    return self._bring(key, lots)
+        return []
+
+    def _read(self, key: bytes) -> list[Lot]:
+        value = self._db.get(key)
+        assert value is not None, "each lot lies in one place"
+        return state.decode_page(value)
+
+    def _bring(self, key: bytes, lots: list[Lot]) -> list[Lot]:
+        self._gone.add(key)
+        if self._all is not None:
+            del self._all[key]
+        if self._first is not None and key == self._first[0]:
+            self._first, self._is_first_known = None, False
+        self._count(lots, -1)
+        return lots
+
+    def _count(self, lots: Sequence[Lot], sign: int) -> None:
+        count, quantity, cost, cost_local = self.paged
+        more_quantity, more_cost, more_cost_local = sums(lots)
+        self.paged = state.Paged(
+            count + sign * len(lots),
+            quantity + sign * more_quantity,
+            cost + sign * more_cost,
+            cost_local + sign * more_cost_local,
+        )
+        is_possible = self.paged.lots > 0 or self.paged == state.NOT_PAGED
+        assert is_possible, "the pages hold what was put into them"
+
+    # -- writing
+
+    def put(self, lots: Sequence[Lot]) -> None:
+        """Put lots that come in order of relief into pages."""
+        for start in range(0, len(lots), state.PAGE_SIZE):
+            page = lots[start : start + state.PAGE_SIZE]
+            first, last = (place_of(self._method, lot) for lot in (page[0], page[-1]))
+            places = (state.encode_place(self._method, place) for place in (first, last))
+            key = self._prefix + b"".join(places)
+            self._new[key] = state.encode_page(page)
+            self._lowest = min(key, self._lowest)
+            if self._is_first_known and (self._first is None or key < self._first[0]):
+                self._first = key, first
+            self._count(page, 1)
+
+    def start_anew(self, method: ReliefMethod) -> None:
+        """Forget all lots."""
+        self._gone.update(self._keys(self._prefix))
+        self._method, self.paged = method, state.NOT_PAGED
+        self._first, self._is_first_known = None, True
+        self._lowest, self._all = self._prefix, None
+
+    def records(self) -> Iterator[tuple[bytes, bytes | None]]:
+        """What to write: pages that went and pages that came."""
+        if not (self._gone or self._new or self._all):
+            return  # as in most batches
+        yield from ((key, None) for key in sorted(self._gone - self._new.keys()))
+        yield from self._new.items()
+        self._gone, self._new, self._all = set(), {}, None
+
+
+def open_pages(db: Pages, stored: state.StoredHolding) -> PagedLots:
+    """Let a holding that was read find all its lots."""
+    holding = stored.holding
+    prefix = state.page_prefix(holding.portfolio_id, holding.security_id)
+    pages = PagedLots(db, prefix, holding.method, stored.paged)
+    holding.lots.reserve = pages
+    return pages

@@ -1,7 +1,8 @@
 """The layout of a partition's state: keys that sort as needed, and what their values hold.
 
     h portfolio security            holding: terms, totals, cursors, up to INLINE_MAX open lots
-    l portfolio security page       further open lots, PAGE_SIZE a page
+    l portfolio security places     further open lots, PAGE_SIZE a page, by the places of its
+                                    first and its last lot in the order of relief
     t portfolio transaction         journal entry: the result JSON (wire.results)
     o portfolio security order      place in the booking order, empty; local, rebuilt from t and x
     x portfolio security order      earlier version of an entry whose effect is still in the lots
@@ -15,17 +16,17 @@ stand together and in order. Values are msgpack arrays that begin with LAYOUT.
 """
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
 import msgspec
 
-from calculator import Holding, Lot, OpenLots, Order, Portfolio, ReliefMethod, Source
+from calculator import Holding, Lot, OpenLots, Order, Place, Portfolio, ReliefMethod, Source
 from wire.topics import CHANGELOG
 
-LAYOUT = 2
+LAYOUT = 3
 PROGRESS = b"!"
 CHANGELOG_READ = b"!changelog"  # local: offset of the last changelog record in the state
 RESULTS_READ = b"!results"  # local: the same of the results topic
@@ -38,8 +39,10 @@ _MICROSECOND = timedelta(microseconds=1)
 # Shifts every instant that Python can hold above zero, so that big-endian bytes sort by time.
 _SHIFT = 1 << 62
 _place = struct.Struct(">QB")
-_page_head = struct.Struct(">BH")
-_ARRAY = 0xDC  # of msgpack, with the number of elements in two bytes
+_moment = struct.Struct(">Q")
+# Unit costs stay below 10^26 and are counted in steps of 10^-12.
+_RANK_BYTES, _RANK_SHIFT = 17, 1 << 130
+_INVERTED = bytes(255 - byte for byte in range(256))
 
 
 class LayoutError(Exception):
@@ -69,8 +72,39 @@ def portfolio_key(portfolio_id: str) -> bytes:
     return b"p" + portfolio_id.encode()
 
 
-def page_key(portfolio_id: str, security_id: str, page: int) -> bytes:
-    return b"%b\0%b" % (holding_key(portfolio_id, security_id, b"l"), page.to_bytes(4, "big"))
+def page_prefix(portfolio_id: str, security_id: str) -> bytes:
+    return holding_key(portfolio_id, security_id, b"l") + b"\0"
+
+
+def encode_place(method: ReliefMethod, place: Place) -> bytes:
+    """Bytes that sort in the order of relief, whatever follows them."""
+    rank, (acquired_at, lot_id) = place
+    since = (acquired_at - _EPOCH) // _MICROSECOND
+    age = _moment.pack(since + _SHIFT) + lot_id.encode() + b"\0"
+    if method.newest_first:
+        return age.translate(_INVERTED)
+    if method.by_unit_cost:
+        return (rank + _RANK_SHIFT).to_bytes(_RANK_BYTES, "big") + age
+    return age
+
+
+def decode_places(method: ReliefMethod, encoded: bytes) -> list[Place]:
+    """Any number of them in a row."""
+    places, at = [], 0
+    if method.newest_first:
+        encoded = encoded.translate(_INVERTED)
+    while at < len(encoded):
+        rank = 0
+        if method.by_unit_cost:
+            rank = int.from_bytes(encoded[at : at + _RANK_BYTES], "big") - _RANK_SHIFT
+            at += _RANK_BYTES
+        (since,) = _moment.unpack_from(encoded, at)
+        at += _moment.size
+        end = encoded.index(b"\0", at)
+        acquired_at = _EPOCH + timedelta(microseconds=since - _SHIFT)
+        places.append((rank, (acquired_at, encoded[at:end].decode())))
+        at = end + 1
+    return places
 
 
 def ids_of(key: bytes) -> tuple[str, str]:
@@ -125,9 +159,20 @@ class _HoldingRecord(msgspec.Struct, array_like=True):
     rebook_from: Order | None
     booked_below: Order | None
     last_booked_below: Order | None
-    pages_end: int  # pages are numbered from 0; those that are empty do not exist
+    paged: "Paged | None"
     lots: list[msgspec.Raw]
 
+
+class Paged(NamedTuple):
+    """What the pages of a holding add up to."""
+
+    lots: int = 0
+    quantity: Decimal = Decimal(0)
+    cost: Decimal = Decimal(0)
+    cost_local: Decimal = Decimal(0)
+
+
+NOT_PAGED = Paged()
 
 _LotRecord = tuple[str, datetime, Decimal, Decimal, Decimal, Decimal]
 _encode = msgspec.msgpack.Encoder().encode
@@ -162,33 +207,15 @@ def decoded_lot(record: msgspec.Raw) -> Lot:
 
 
 def encode_page(lots: Sequence[Lot]) -> bytes:
-    """Not by the encoder, which writes the number of lots in one byte or in three."""
-    return _page_head.pack(_ARRAY, len(lots)) + b"".join(map(encoded_lot, lots))
-
-
-def page_with(page: bytes, before: Lot, after: Lot | None) -> bytes:
-    """The page with another lot in the place of `before`, or without it."""
-    record = encoded_lot(before)
-    # Ids and amounts are ASCII and the first byte of a record is not, nor are there as many amounts
-    # anywhere else in a row: a record is found where it stands and nowhere else.
-    at = page.find(record, _page_head.size)
-    assert at > 0, "a lot lies in its page"
-    lots = page[_page_head.size : at], page[at + len(record) :]
-    count = _page_head.unpack_from(page)[1]
-    if after is None:
-        return _page_head.pack(_ARRAY, count - 1) + b"".join(lots)
-    return page[: _page_head.size] + bytes(encoded_lot(after)).join(lots)
-
-
-def is_empty_page(page: bytes) -> bool:
-    return len(page) == _page_head.size
+    return _encode([encoded_lot(lot) for lot in lots])
 
 
 def decode_page(value: bytes) -> list[Lot]:
     return [decoded_lot(record) for record in _decode_page(value)]
 
 
-def encode_holding(holding: Holding, as_of: int, pages_end: int, inline: Iterable[Lot]) -> bytes:
+def encode_holding(holding: Holding, as_of: int, paged: Paged) -> bytes:
+    """The lots at hand go into the record, `paged` says what the others are."""
     return _encode(
         (
             LAYOUT,
@@ -210,20 +237,19 @@ def encode_holding(holding: Holding, as_of: int, pages_end: int, inline: Iterabl
             holding.rebook_from,
             holding.booked_below,
             holding.last_booked_below,
-            pages_end,
+            paged if paged.lots else None,
             # Most have it, and a call for each would be half of what the record takes.
-            [lot.encoded or encoded_lot(lot) for lot in inline],
+            [lot.encoded or encoded_lot(lot) for lot in holding.lots.at_hand],
         )
     )
 
 
 class StoredHolding(NamedTuple):
-    """A holding as it was read: its inline lots are in `inline`, its pages still to be read."""
+    """A holding as it was read, with its inline lots; its pages are still to be read."""
 
     holding: Holding
     as_of: int
-    pages_end: int
-    inline: list[Lot]
+    paged: Paged
 
 
 def decode_holding(portfolio_id: str, security_id: str, value: bytes) -> StoredHolding:
@@ -242,13 +268,8 @@ def decode_holding(portfolio_id: str, security_id: str, value: bytes) -> StoredH
     holding.last_booked_below = record.last_booked_below
     holding.last = record.last
     holding.rebook_from, holding.booked_below = record.rebook_from, record.booked_below
-    inline = [decoded_lot(lot) for lot in record.lots]
-    return StoredHolding(holding, record.as_of, record.pages_end, inline)
-
-
-def fill_lots(stored: StoredHolding, paged: list[Lot]) -> None:
-    """Give the holding its lots, inline and paged."""
-    stored.holding.lots = OpenLots(stored.holding.method, [*stored.inline, *paged])
+    holding.lots = OpenLots(holding.method, map(decoded_lot, record.lots))
+    return StoredHolding(holding, record.as_of, record.paged or NOT_PAGED)
 
 
 class PortfolioRecord(msgspec.Struct, array_like=True):

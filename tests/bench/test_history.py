@@ -61,14 +61,16 @@ def test_a_lot_that_is_stored_otherwise_is_noticed() -> None:
     with Books(Load(events=300, holdings=1, portfolios=1, open_lots=100)) as damaged:
         damaged.book(300)
         damaged.check()
-        (table,) = (lane.table for lane in damaged.lanes.lanes if [*read_prefix(lane.table, b"l")])
-        key, page = next(read_prefix(table, b"l"))
-        first, *others = state.decode_page(page)
+        (table,) = (lane.table for lane in damaged.lanes.lanes if [*read_prefix(lane.table, b"h")])
+        key, value = next(read_prefix(table, b"h"))
+        stored = state.decode_holding(*state.ids_of(key), value)
+        first = next(iter(stored.holding.lots))
         dearer = Lot(
             first.lot_id, first.acquired_at, first.quantity, first.cost_local, first.cost + 1,
             first.unit_cost,
         )  # fmt: skip
-        table.write([(key, state.encode_page([dearer, *others]))])
+        stored.holding.lots.put(dearer)
+        table.write([(key, state.encode_holding(stored.holding, stored.as_of, stored.paged))])
         with pytest.raises(BenchmarkError, match="add up to"):
             damaged.check()
 

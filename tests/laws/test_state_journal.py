@@ -7,7 +7,7 @@ import pytest
 
 from calculator import Entry, Holding, Portfolio, ReliefMethod
 from streams import state
-from streams.journal import read_pages
+from streams.pages import open_pages
 from tests.calculator.trading import terms, trade
 from tests.laws.compare import Ids, assert_shown
 from tests.laws.seeded import Event, a_history
@@ -42,8 +42,7 @@ class Stored:
             if key[:1] == b"h":
                 ids = state.ids_of(key)
                 stored = state.decode_holding(*ids, value)
-                pages = read_pages(self.table, *ids)
-                state.fill_lots(stored, [lot for lots in pages.values() for lot in lots])
+                open_pages(self.table, stored)
                 found[ids] = stored.holding
         return found
 

@@ -1,10 +1,12 @@
 """A ledger over the tables of one partition, written after each batch."""
 
+from collections.abc import Iterator
 from decimal import localcontext
 
 from calculator import EXACT, Ledger, Lot, Portfolio, ReliefMethod, Source
 from streams import state
-from streams.journal import Changes, StateJournal, keys_with, read_pages
+from streams.journal import Changes, StateJournal, keys_with
+from streams.pages import open_pages
 from streams.tables import Table
 from tests.calculator.trading import Event
 from tests.streams.memory import MemoryTable
@@ -62,23 +64,31 @@ class Books:
         assert isinstance(value, bytes)
         return state.decode_holding("P", "S", value)
 
-    def pages(self) -> dict[int, list[Lot]]:
-        return read_pages(self.table, "P", "S")
+    def pages(self) -> dict[bytes, list[Lot]]:
+        """By key."""
+        keys = list(keys_with(self.table, state.page_prefix("P", "S")))
+        return {key: state.decode_page(value) for key, value in self._values(keys)}
+
+    def _values(self, keys: list[bytes]) -> Iterator[tuple[bytes, bytes]]:
+        for key in keys:
+            value = self.table.get(key)
+            assert isinstance(value, bytes)
+            yield key, value
 
     def lots(self) -> list[Lot]:
         """The lots of the holding in order of relief, read from disk."""
         stored = self.stored()
-        state.fill_lots(stored, [lot for lots in self.pages().values() for lot in lots])
-        return list(stored.holding.lots)
+        open_pages(self.table, stored)
+        with localcontext(EXACT):
+            return list(stored.holding.lots)
 
     def keys(self, kind: bytes) -> list[bytes]:
         return list(keys_with(self.table, kind))
 
 
-def pages_in(changes: Changes) -> dict[int, bytes | None]:
-    """The pages that a batch wrote or removed."""
-    prefix = state.holding_key("P", "S", b"l") + b"\0"
+def pages_in(changes: Changes) -> dict[bytes, bytes | None]:
+    """The pages that a batch wrote or removed, by key."""
     written = [(key, value) for key, value in changes.changelog if key.startswith(b"l")]
-    pages = {int.from_bytes(key.removeprefix(prefix), "big"): value for key, value in written}
+    pages = dict(written)
     assert len(pages) == len(written), "no page is written twice"
     return pages

@@ -35,7 +35,7 @@ def tamper(table: Table) -> None:
     value = table.get(state.holding_key("P0", "S1"))
     stored = state.decode_holding("P0", "S1", value)
     stored.holding.cost += Decimal("1E-12")
-    tampered = state.encode_holding(stored.holding, 1, stored.pages_end, stored.inline)
+    tampered = state.encode_holding(stored.holding, 1, stored.paged)
     table.write([(state.holding_key("P0", "S1"), tampered)])
 
 

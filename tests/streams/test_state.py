@@ -7,17 +7,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calculator import EXACT, Holding, Lot, Order, Portfolio, ReliefMethod, Source
+from calculator import (
+    EXACT,
+    Holding,
+    Lot,
+    OpenLots,
+    Order,
+    Portfolio,
+    ReliefMethod,
+    Source,
+    place_of,
+)
 from calculator.holding import LOWEST
 from streams import state
 from streams.state import LayoutError
-from tests.calculator.trading import on
+from tests.calculator.trading import METHODS, on
 from wire.topics import CHANGELOG
 
 ids = st.from_regex(r"[A-Za-z0-9._:@-]{1,6}( [A-Za-z0-9._:@-]{1,3})?", fullmatch=True)
 instants = st.datetimes(timezones=st.just(UTC))
 orders = st.tuples(instants, st.integers(0, 2), ids)
 numbers = st.decimals(allow_nan=False, allow_infinity=False, places=12, max_value=10**26)
+unit_costs = st.decimals(
+    allow_nan=False, allow_infinity=False, places=12, min_value=-(10**26), max_value=10**26
+)
 
 
 @given(orders, orders)
@@ -76,7 +89,7 @@ KINDS: list[Callable[[str, str], bytes]] = [
     state.holding_key,
     state.entry_key,
     lambda p, s: state.holding_key(p, s, b"r"),
-    lambda p, s: state.page_key(p, s, 7),
+    lambda p, s: state.page_prefix(p, s) + state.encode_place(ReliefMethod.FIFO, (0, (on(1), "T"))),
     lambda p, s: state.holding_key(p, s, b"o") + b"\0" + state.encode_order(LOWEST),
     lambda p, s: state.holding_key(p, s, b"x") + b"\0" + state.encode_order((on(3), 1, "T 1")),
 ]
@@ -85,12 +98,6 @@ KINDS: list[Callable[[str, str], bytes]] = [
 @pytest.mark.parametrize("key", KINDS)
 def test_every_key_tells_the_ids_it_was_made_of(key: Callable[[str, str], bytes]) -> None:
     assert state.ids_of(key("P 1", "S:1")) == ("P 1", "S:1")
-
-
-def test_pages_sort_by_their_number() -> None:
-    pages = [0, 1, 255, 256, 65_536, 2**32 - 1]
-    keys = [state.page_key("P", "S", page) for page in pages]
-    assert keys == sorted(keys)
 
 
 def test_local_keys_and_progress_lie_outside_every_other_kind() -> None:
@@ -129,33 +136,54 @@ def totals(holding: Holding) -> dict[str, object]:
 
 def test_a_holding_reads_as_it_was_written() -> None:
     holding, lots = full_holding(), lots_of(3)
-    stored = state.decode_holding("P", "S", state.encode_holding(holding, 12, 5, lots))
+    for lot in lots:
+        holding.lots.put(lot)
+    paged = state.Paged(7, Decimal("0.1"), Decimal("1E-12"), Decimal(9))
+    stored = state.decode_holding("P", "S", state.encode_holding(holding, 12, paged))
     assert totals(stored.holding) == totals(holding)
-    assert (stored.as_of, stored.pages_end, stored.inline) == (12, 5, lots)
-    state.fill_lots(stored, lots_of(5)[3:])
-    assert list(stored.holding.lots) == lots_of(5)[::-1]  # newest first, as the method says
+    assert (stored.as_of, stored.paged) == (12, paged)
+    assert list(stored.holding.lots) == lots[::-1]  # newest first, as the method says
+    assert stored.holding.lots.touched == {}
 
 
 @pytest.mark.parametrize("order", [LOWEST, (on(1), -1, ""), (on(-99), 2, "T\0")])
 def test_cursors_of_a_holding_read_as_they_were_written(order: Order) -> None:
     holding = full_holding()
     holding.booked_below = holding.rebook_from = order
-    stored = state.decode_holding("P", "S", state.encode_holding(holding, 1, 0, []))
+    stored = state.decode_holding("P", "S", state.encode_holding(holding, 1, state.Paged()))
     assert (stored.holding.booked_below, stored.holding.rebook_from) == (order, order)
 
 
 def test_a_new_holding_without_anything_reads_as_it_was_written() -> None:
     holding = Holding("P", "S", ReliefMethod.FIFO)
-    stored = state.decode_holding("P", "S", state.encode_holding(holding, 1, 0, []))
+    stored = state.decode_holding("P", "S", state.encode_holding(holding, 1, state.Paged()))
     assert totals(stored.holding) == totals(holding)
 
 
 def test_a_last_date_that_must_be_looked_up_again_is_not_taken_for_none() -> None:
     holding = full_holding()
     holding.last_transaction_date, holding.last_booked_below = None, (on(9), 2, "S")
-    stored = state.decode_holding("P", "S", state.encode_holding(holding, 1, 0, []))
+    stored = state.decode_holding("P", "S", state.encode_holding(holding, 1, state.Paged()))
     assert stored.holding.last_transaction_date is None
     assert stored.holding.last_booked_below == (on(9), 2, "S")
+
+
+@given(st.sampled_from(METHODS), st.lists(st.tuples(unit_costs, instants, ids), min_size=2))
+def test_places_sort_as_lots_are_relieved_and_read_as_they_were_written(
+    method: ReliefMethod, values: list[tuple[Decimal, datetime, str]]
+) -> None:
+    lots = {
+        lot_id: Lot(lot_id, at, Decimal(1), Decimal(1), Decimal(1), unit)
+        for unit, at, lot_id in values
+    }
+    places = {name: place_of(method, lot) for name, lot in lots.items()}
+    encoded = {name: state.encode_place(method, place) for name, place in places.items()}
+    in_order = [lot.lot_id for lot in OpenLots(method, lots.values())]
+    # Whatever follows them.
+    assert sorted(encoded, key=lambda name: encoded[name] + b"\xff") == in_order
+    assert sorted(encoded, key=lambda name: encoded[name] + b"\0") == in_order
+    in_a_row = b"".join(encoded[name] for name in in_order)
+    assert state.decode_places(method, in_a_row) == [places[name] for name in in_order]
 
 
 @given(numbers, numbers, numbers, numbers, instants, ids)
@@ -218,7 +246,7 @@ def of_another_layout(value: bytes) -> bytes:
 
 
 def holding_record() -> bytes:
-    return state.encode_holding(full_holding(), 1, 0, lots_of(2))
+    return state.encode_holding(full_holding(), 1, state.Paged(2))
 
 
 @pytest.mark.parametrize(
