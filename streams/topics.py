@@ -9,14 +9,15 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
 from wire.broker import NOT_UNDERSTOOD, Broker
-from wire.topics import ALL
+from wire.topics import ALL, Topic
 
 log = structlog.get_logger(__name__)
 
 
 class TopicsMismatch(Exception):
     """A topic has another number of partitions than PARTITIONS says. Set PARTITIONS to what the
-    topics have: the partition of a portfolio, and so its books, hang on it."""
+    topics have: the partition of a portfolio, and so its books, hang on it. One of reference data
+    that has not one partition was made by somebody else: it has to be made anew."""
 
 
 class Admin(AdminClient):
@@ -63,15 +64,11 @@ def create_topics(broker: Broker, partitions: int) -> None:
     exists is of another size."""
     client = wait_for_broker(broker)
     found = client.list_topics(timeout=10)
-    for name in (topic.name for topic in ALL if topic.name in found.topics):
-        if len(found.topics[name].partitions) != partitions:
-            raise TopicsMismatch(
-                f"topic {name} has {len(found.topics[name].partitions)} partitions, "
-                f"PARTITIONS says {partitions}"
-            )
+    for topic in (topic for topic in ALL if topic.name in found.topics):
+        _demand_size(topic, len(found.topics[topic.name].partitions), partitions)
     missing = [topic for topic in ALL if topic.name not in found.topics]
     replicas = min(3, len(found.brokers))
-    news = [NewTopic(t.name, partitions, replicas, config=t.config) for t in missing]
+    news = [NewTopic(t.name, t.partitions(partitions), replicas, config=t.config) for t in missing]
     for future in client.create_topics(news).values() if news else ():
         try:
             future.result()
@@ -82,12 +79,20 @@ def create_topics(broker: Broker, partitions: int) -> None:
         time.sleep(0.1)
 
 
+def _demand_size(topic: Topic, found: int, partitions: int) -> None:
+    if found != topic.partitions(partitions):
+        wanted = f"PARTITIONS says {partitions}"
+        if topic.own_partitions is not None:
+            wanted = f"it must have {topic.own_partitions}"
+        raise TopicsMismatch(f"topic {topic.name} has {found} partitions, {wanted}")
+
+
 def _is_led(client: AdminClient, partitions: int) -> bool:
     """Whether every partition has a leader, which takes a moment after it is made."""
     topics = client.list_topics(timeout=10).topics
     return all(
         topic.name in topics
-        and len(topics[topic.name].partitions) == partitions
+        and len(topics[topic.name].partitions) == topic.partitions(partitions)
         and all(p.leader >= 0 for p in topics[topic.name].partitions.values())
         for topic in ALL
     )

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from wire import portfolios, transactions
+from wire import portfolios, reference, transactions
 from wire.fields import FieldError, Malformed, Rule, printable
 
 NumberedEvent = tuple[int, bytes | Malformed]
@@ -28,6 +28,7 @@ OF_TRANSACTIONS = Columns(
     transactions.FIELDS, ("transaction_id", "portfolio_id", "transaction_type")
 )
 OF_PORTFOLIOS = Columns(portfolios.FIELDS, ("portfolio_id", "base_currency", "cost_basis_method"))
+OF_REFERENCE = {kind.telltale: Columns(kind.fields, kind.needed) for kind in reference.KINDS}
 BYTE_ORDER_MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
 _encode = msgspec.json.Encoder().encode
 
@@ -43,8 +44,12 @@ def columns_of(first_line: str) -> Columns | None:
         names = set(_line_reader()(first_line.removeprefix(BYTE_ORDER_MARK)))
     except csv.Error:
         return None
-    if names >= {"base_currency", "cost_basis_method"} and "transaction_type" not in names:
-        return OF_PORTFOLIOS
+    if "transaction_type" not in names:
+        if names >= {"base_currency", "cost_basis_method"}:
+            return OF_PORTFOLIOS
+        for telltale, columns in OF_REFERENCE.items():
+            if telltale in names:
+                return columns
     return None if names.isdisjoint(OF_TRANSACTIONS.known) else OF_TRANSACTIONS
 
 

@@ -67,6 +67,11 @@ class Rule(StrEnum):
     DECIMAL_MUST_FIT = "decimal_must_fit"
     DECIMAL_MUST_NOT_BE_NEGATIVE = "decimal_must_not_be_negative"
     FX_RATE_MUST_BE_POSITIVE = "fx_rate_must_be_positive"
+    MULTIPLIER_MUST_BE_POSITIVE = "multiplier_must_be_positive"
+    BOOLEAN_MUST_BE_TRUE_OR_FALSE = "boolean_must_be_true_or_false"
+    ISIN_MUST_BE_TWELVE_CHARACTERS = "isin_must_be_twelve_characters"
+    ISIN_MUST_HAVE_ITS_CHECK_DIGIT = "isin_must_have_its_check_digit"
+    COUNTRY_MUST_BE_TWO_CAPITALS = "country_must_be_two_capitals"
     INSTANT_MUST_BE_RFC_3339 = "instant_must_be_rfc_3339"
     DATE_MUST_BE_YEAR_MONTH_DAY = "date_must_be_year_month_day"
     DATE_MUST_EXIST = "date_must_exist"
@@ -78,6 +83,9 @@ class Rule(StrEnum):
     AMOUNT_OR_QUANTITY_AND_PRICE_MUST_BE_GIVEN = "amount_or_quantity_and_price_must_be_given"
     QUANTITY_OR_AMOUNT_MUST_BE_GIVEN = "quantity_or_amount_must_be_given"
     VERSION_MUST_BE_AT_LEAST_2_TO_CANCEL = "version_must_be_at_least_2_to_cancel"
+
+    # What an exchange rate asks for.
+    CURRENCIES_MUST_DIFFER = "currencies_must_differ"
 
     # Decided where the event is taken in: the text of the event alone does not show it.
     VERSION_MUST_BE_HIGHER_TO_CORRECT = "version_must_be_higher_to_correct"
@@ -150,10 +158,15 @@ def printable(name: str) -> str:
     return name if name.isprintable() else repr(name)[1:-1]
 
 
+def not_text(value: object) -> Broken:
+    """What a reader of text returns for what is none."""
+    return Broken(Rule.FIELD_MUST_BE_TEXT, f"{shown(value)} is not a JSON string")
+
+
 def id_text(value: object) -> str | Broken:
     """What names something: a transaction, a portfolio, a security, an instrument."""
     if type(value) is not str:
-        return _not_text(value)
+        return not_text(value)
     if len(value) > ID_LENGTH_MAX or not _id(value):
         return Broken(
             Rule.ID_MUST_BE_PLAIN,
@@ -166,7 +179,7 @@ def id_text(value: object) -> str | Broken:
 def free_text(value: object) -> str | Broken:
     """Text for people."""
     if type(value) is not str:
-        return _not_text(value)
+        return not_text(value)
     if not _free_text(value):
         return Broken(
             Rule.TEXT_MUST_BE_PLAIN,
@@ -179,7 +192,7 @@ def free_text(value: object) -> str | Broken:
 def currency_code(value: object) -> str | Broken:
     """An ISO 4217 code, by its form."""
     if type(value) is not str:
-        return _not_text(value)
+        return not_text(value)
     if not _currency(value):
         return Broken(
             Rule.CURRENCY_MUST_BE_THREE_CAPITALS, f"{shown(value)} is not three letters A-Z"
@@ -213,7 +226,7 @@ def version_number(value: object) -> int | Broken:
 def instant(value: object) -> datetime | Broken:
     """An RFC 3339 instant, or a date for its first instant; in UTC either way."""
     if type(value) is not str:
-        return _not_text(value)
+        return not_text(value)
     if _date(value):
         day = calendar_date(value)
         if isinstance(day, Broken):
@@ -244,7 +257,7 @@ def instant(value: object) -> datetime | Broken:
 def calendar_date(value: object) -> date | Broken:
     """A date of the calendar, YYYY-MM-DD."""
     if type(value) is not str:
-        return _not_text(value)
+        return not_text(value)
     parts = _date(value)
     if not parts:
         return Broken(Rule.DATE_MUST_BE_YEAR_MONTH_DAY, f"{shown(value)} is not YYYY-MM-DD")
@@ -275,10 +288,6 @@ def _unsigned(value: object, digits_before_point_max: int) -> Decimal | Broken:
     if sign and magnitude:
         return Broken(Rule.DECIMAL_MUST_NOT_BE_NEGATIVE, f"{shown(value)} is below zero")
     return magnitude
-
-
-def _not_text(value: object) -> Broken:
-    return Broken(Rule.FIELD_MUST_BE_TEXT, f"{shown(value)} is not a JSON string")
 
 
 def _no_such_date(value: str) -> Broken:

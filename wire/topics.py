@@ -11,10 +11,15 @@ LARGE = {"max.message.bytes": str(32 * 1024 * 1024)}
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A topic; all have the same number of partitions, and partition p belongs to one lane."""
+    """A topic. Partition p of those that have as many as PARTITIONS says belongs to one lane."""
 
     name: str
     config: dict[str, str] = field(hash=False)
+    own_partitions: int | None = None  # where it has a number of its own
+
+    def partitions(self, setting: int) -> int:
+        """How many it has where PARTITIONS is `setting`."""
+        return self.own_partitions or setting
 
 
 RAW_TRANSACTIONS = Topic("raw_transactions", KEPT_FOR_EVER)
@@ -24,10 +29,17 @@ COMPLETED = Topic("raw_transactions_completed", KEPT_FOR_EVER | LARGE)
 POSITIONS = Topic("positions", COMPACTED)
 PORTFOLIOS_CURRENT = Topic("portfolios_current", COMPACTED)
 DEAD_LETTER = Topic("raw_transactions_dead_letter", KEPT_FOR_EVER | LARGE)
+# One partition each: the log's order decides which of two contents of one version stands.
+INSTRUMENTS = Topic("instruments", KEPT_FOR_EVER, 1)
+MARKET_PRICES = Topic("market_prices", KEPT_FOR_EVER, 1)
+FX_RATES = Topic("fx_rates", KEPT_FOR_EVER, 1)
+BUSINESS_DATES = Topic("business_dates", KEPT_FOR_EVER, 1)
 APP_ID = "portfolio-books"  # the group of the workers
 STORE_APP_ID = "portfolio-store"
 CHANGELOG = Topic(f"{APP_ID}-state-changelog", COMPACTED | LARGE)
 
+# What the workers book. Reference data is read by the store alone.
 INPUTS = (RAW_TRANSACTIONS, FORWARDED, PORTFOLIOS)
 RESULTS = (COMPLETED, POSITIONS, PORTFOLIOS_CURRENT, DEAD_LETTER)
-ALL = (*INPUTS, *RESULTS, CHANGELOG)
+REFERENCE = (INSTRUMENTS, MARKET_PRICES, FX_RATES, BUSINESS_DATES)
+ALL = (*INPUTS, *REFERENCE, *RESULTS, CHANGELOG)

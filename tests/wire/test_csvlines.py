@@ -3,6 +3,7 @@
 import csv
 import json
 from io import BytesIO, StringIO, TextIOWrapper
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,8 +11,10 @@ from hypothesis import strategies as st
 
 from calculator import Transaction
 from tests.wire.events import FULL, text_of
+from tests.wire.reference import FULL as FULL_REFERENCE
 from wire.csvlines import (
     OF_PORTFOLIOS,
+    OF_REFERENCE,
     OF_TRANSACTIONS,
     Columns,
     NumberedEvent,
@@ -20,6 +23,7 @@ from wire.csvlines import (
     events_of_json_lines,
 )
 from wire.fields import FieldError, Malformed, Rule
+from wire.reference import KINDS, Kind
 from wire.transactions import FIELDS, decode_transaction
 
 
@@ -85,6 +89,11 @@ def test_empty_lines_before_the_first_do_not_count_but_for_their_numbers() -> No
         ("\ufeffportfolio_id\n", OF_TRANSACTIONS),
         ('"base_currency","portfolio_id","cost_basis_method"\r\n', OF_PORTFOLIOS),
         ("base_currency,cost_basis_method,transaction_type\n", OF_TRANSACTIONS),
+        ("security_id,instrument_currency\n", OF_REFERENCE["instrument_currency"]),
+        ("price,price_date\n", OF_REFERENCE["price_date"]),
+        ("\ufeffrate_date\n", OF_REFERENCE["rate_date"]),
+        ("business_date,version\n", OF_REFERENCE["business_date"]),
+        ("transaction_type,price_date\n", OF_TRANSACTIONS),
         ('{"transaction_id": "T1", "portfolio_id": "P1"}\n', None),
         ('portfolio_id,"', None),
         ("nonsense\n", None),
@@ -102,6 +111,20 @@ def test_portfolio_records_have_columns_of_their_own() -> None:
     [(_, event)] = events_of_csv(StringIO("name\nx\n", newline=""), OF_PORTFOLIOS)
     assert isinstance(event, Malformed)
     assert [error.field for error in event.errors] == list(OF_PORTFOLIOS.needed)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_reference_data_has_columns_of_its_own(kind: Kind[Any]) -> None:
+    _, full = next(each for each in FULL_REFERENCE if each[0] is kind)
+    cells = {name: str(value).lower() if value is False else value for name, value in full.items()}
+    file = StringIO(newline="")
+    csv.writer(file).writerows([cells, cells.values()])
+    columns = columns_of(file.getvalue().splitlines()[0])
+    assert columns is OF_REFERENCE[kind.telltale]
+    file.seek(0)
+    [(_, event)] = events_of_csv(file, columns)
+    assert isinstance(event, bytes)
+    assert kind.decode(event) == kind.decode(text_of(full))
 
 
 def test_a_wrong_first_line_is_told_all_that_is_wrong_and_ends_the_file() -> None:
