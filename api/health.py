@@ -21,7 +21,7 @@ from api.parameters import Page
 from api.problems import Problem
 from api.publish import Publisher
 from wire.broker import Broker
-from wire.topics import INPUTS, STORE_APP_ID
+from wire.topics import INPUTS, REFERENCE, STORE_APP_ID
 
 CHECK_SECONDS_MAX = 3.0
 OK = "ok"
@@ -56,8 +56,8 @@ class Health:
             counts = await asyncio.to_thread(self._publisher.partition_counts, CHECK_SECONDS_MAX)
         except KafkaException as error:
             return self._publisher.why(error)
-        wanted = self._workers.partitions
-        for topic in INPUTS:
+        for topic in (*INPUTS, *REFERENCE):
+            wanted = topic.partitions(self._workers.partitions)
             if counts.get(topic.name) != wanted:
                 found = counts.get(topic.name, 0)
                 return f"{topic.name} has {found} partitions, not {wanted}"

@@ -14,7 +14,7 @@ from cli.settings import Settings
 from cli.workers import Workers, ask_workers
 from streams.ends import ends_at
 from streams.topics import Admin
-from wire.topics import APP_ID, INPUTS, RESULTS
+from wire.topics import APP_ID, INPUTS, REFERENCE, RESULTS
 
 POLL_SECONDS = 0.2
 ANSWER_SECONDS_MAX = 10.0
@@ -71,9 +71,10 @@ def behind_the_books(found: Connections, workers: Workers, partitions: int) -> i
 
 @told_plainly()
 def behind_the_store(found: Connections, partitions: int) -> int:
-    """Records of the results not in PostgreSQL yet. A commit is answered before the log shows it,
+    """Records of results and reference data not in PostgreSQL yet. A commit is answered before the log shows it,
     so those of transactions that are open are counted too."""
-    places = [(topic.name, p) for topic in RESULTS for p in range(partitions)]
+    topics = (*RESULTS, *REFERENCE)
+    places = [(topic.name, p) for topic in topics for p in range(topic.partitions(partitions))]
     ends = end_offsets(Admin(found.kafka), places, IsolationLevel.READ_UNCOMMITTED)
     done = dict.fromkeys(ends, 0) | _store_progress(found.database_url)
     return sum(max(0, end - done[place]) for place, end in ends.items())

@@ -1,12 +1,13 @@
 """What the database looks like today; `versions/` is how it got there.
 
-All of it but `api_keys` is derived from the results topics: the store may fill an empty database
+All of it but `api_keys` is derived from the topics of results and of reference data: the store may fill an empty database
 again at any time. There are few secondary indexes and no foreign keys or checks, because every row pays for
 them and the topics were checked before they were written.
 """
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Date,
     DateTime,
@@ -155,6 +156,79 @@ Index(
     dead_letters.c.partition,
     dead_letters.c.offset,
 )
+
+# Reference data: of each identity the record in force, and where it is in its topic.
+
+
+def _in_force() -> list[Column[object]]:
+    return [
+        Column("version", Integer, nullable=False),
+        Column("source_offset", BigInteger, nullable=False),
+        Column("updated_at", INSTANT, nullable=False, server_default=func.now()),
+    ]
+
+
+def _day(name: str) -> Column[object]:
+    return Column(name, Date, primary_key=True)
+
+
+instruments = Table(
+    "instruments",
+    metadata,
+    _id("security_id"),
+    Column("name", Text),
+    Column("isin", Text),
+    Column("instrument_currency", Text, nullable=False),
+    Column("asset_class", Text),
+    Column("product_type", Text),
+    Column("sector", Text),
+    Column("country_of_risk", Text),
+    Column("rating", Text),
+    Column("issuer", Text),
+    Column("maturity_date", Date),
+    *_numbers("multiplier", nullable=False),
+    *_in_force(),
+)
+
+market_prices = Table(
+    "market_prices",
+    metadata,
+    _id("security_id"),
+    _day("price_date"),
+    *_numbers("price", nullable=False),
+    Column("currency", Text, nullable=False),
+    *_in_force(),
+)
+
+fx_rates = Table(
+    "fx_rates",
+    metadata,
+    _id("from_currency"),
+    _id("to_currency"),
+    _day("rate_date"),
+    *_numbers("rate", nullable=False),
+    *_in_force(),
+)
+
+business_dates = Table(
+    "business_dates",
+    metadata,
+    _id("calendar"),
+    _day("business_date"),
+    Column("is_business_day", Boolean, nullable=False),
+    *_in_force(),
+)
+# For lists of all. Those of one security, pair or calendar go backwards along the primary key.
+for _table, _date in (
+    (market_prices, market_prices.c.price_date),
+    (fx_rates, fx_rates.c.rate_date),
+    (business_dates, business_dates.c.business_date),
+):
+    Index(
+        f"{_table.name}_newest_first",
+        _date.desc(),
+        *(column for column in _table.primary_key if column is not _date),
+    )
 
 # How far each topic is stored. It moves in the PostgreSQL transaction that stores the rows, so a
 # record is stored once, whoever stores it.

@@ -158,9 +158,7 @@ def _write(
     connection: extensions.connection, rows: Rows, expected: Progress, progress: Progress
 ) -> None:
     with connection, connection.cursor() as cursor:
-        found = _lock(cursor, progress)
-        if any(offset != expected[partition] for partition, offset in found.items()):
-            raise ProgressMoved(expected, found)
+        lock_progress(cursor, expected, progress)
         _copy(cursor, "transactions", "transactions", rows.new_transactions)
         _copy(cursor, "lot_disposals", "lot_disposals", rows.new_disposals)
         if rows.transactions:
@@ -176,10 +174,27 @@ def _write(
         if rows.portfolios:
             _stage(cursor, "portfolios", rows.portfolios)
             cursor.execute(_UPSERT["portfolios"])
-        if rows.dead_letters:
-            _stage(cursor, "dead_letters", rows.dead_letters)
-            cursor.execute(_INSERT_DEAD_LETTERS)
-        cursor.execute(_MOVE_PROGRESS, _columns_of(progress))
+        insert_dead_letters(cursor, rows.dead_letters)
+        move_progress(cursor, progress)
+
+
+def insert_dead_letters(cursor: extensions.cursor, text: bytes) -> None:
+    """The rows that this text for COPY is; those that are there already stay."""
+    if text:
+        _stage(cursor, "dead_letters", text)
+        cursor.execute(_INSERT_DEAD_LETTERS)
+
+
+def lock_progress(cursor: extensions.cursor, expected: Progress, progress: Progress) -> None:
+    """Keep everybody else from storing what comes before `progress` until the transaction ends;
+    ProgressMoved where somebody has done so."""
+    found = _lock(cursor, progress)
+    if any(offset != expected[partition] for partition, offset in found.items()):
+        raise ProgressMoved(expected, found)
+
+
+def move_progress(cursor: extensions.cursor, progress: Progress) -> None:
+    cursor.execute(_MOVE_PROGRESS, _columns_of(progress))
 
 
 def _lock(cursor: extensions.cursor, progress: Progress) -> Progress:
@@ -202,6 +217,11 @@ def _stage(cursor: extensions.cursor, table: str, text: bytes) -> None:
 
 
 def _copy(cursor: extensions.cursor, target: str, table: str, text: bytes) -> None:
+    copy(cursor, target, _COLUMNS[table], text)
+
+
+def copy(cursor: extensions.cursor, target: str, columns: Iterable[str], text: bytes) -> None:
+    """Put the rows that this text is into the table."""
     if text:
-        statement = f"COPY {target} ({', '.join(_COLUMNS[table])}) FROM STDIN"
+        statement = f"COPY {target} ({', '.join(columns)}) FROM STDIN"
         cursor.copy_expert(statement, io.BytesIO(text), 1 << 20)

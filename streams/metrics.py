@@ -31,7 +31,9 @@ STORED = Counter(
     "portfolio_stored_records", "Records written to PostgreSQL", registry=STORE_REGISTRY
 )
 STORE_LAG = Gauge(
-    "portfolio_store_lag_records", "Result records not yet in PostgreSQL", registry=STORE_REGISTRY
+    "portfolio_store_lag_records",
+    "Records of results and reference data not yet in PostgreSQL",
+    registry=STORE_REGISTRY,
 )
 STORE_SECONDS = Histogram(
     "portfolio_store_seconds", "Time of a PostgreSQL transaction", buckets=_SECONDS,

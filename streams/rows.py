@@ -10,6 +10,7 @@ from typing import Protocol
 
 import msgspec
 
+from calculator import Source
 from streams.step import AS_OF, ERRORS, SOURCE_OFFSET, SOURCE_PARTITION, SOURCE_TOPIC
 from wire.topics import COMPLETED, DEAD_LETTER, PORTFOLIOS_CURRENT, POSITIONS
 
@@ -20,17 +21,22 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
-class Record(Protocol):
-    """What is read of a Kafka record, named as aiokafka names it."""
+class Letter(Protocol):
+    """What is kept of a record that was refused, named as aiokafka names it."""
 
     @property
-    def topic(self) -> str: ...
-    @property
-    def timestamp(self) -> int: ...  # milliseconds since 1970
+    def timestamp(self) -> int: ...  # milliseconds since 1970; -1: it has none
     @property
     def key(self) -> bytes | None: ...
     @property
     def value(self) -> bytes | None: ...
+
+
+class Record(Letter, Protocol):
+    """What is read of a record of the results topics."""
+
+    @property
+    def topic(self) -> str: ...
     @property
     def headers(self) -> Sequence[tuple[str, bytes]]: ...
 
@@ -282,16 +288,28 @@ def _portfolio_line(value: bytes) -> str:
 def _dead_letter_line(record: Record) -> str:
     # Our headers are the last of their names: the record may have been a dead letter before.
     headers = dict(record.headers)
-    received_at = _EPOCH + timedelta(milliseconds=record.timestamp)
-    # Letters of earlier versions do not say it.
-    as_of = int(headers[AS_OF]) if AS_OF in headers else NULL
-    return (
-        f"{headers[SOURCE_TOPIC].decode().translate(_ESCAPES)}\t"
-        f"{int(headers[SOURCE_PARTITION])}\t{int(headers[SOURCE_OFFSET])}\t"
-        f"{_bytea(record.key)}\t{_bytea(record.value)}\t"
-        f"{headers[ERRORS].decode().translate(_ESCAPES)}\t{received_at.isoformat()}\t"
-        f"{as_of}\n"
+    source = Source(
+        headers[SOURCE_TOPIC].decode(), int(headers[SOURCE_PARTITION]), int(headers[SOURCE_OFFSET])
     )
+    # Letters of earlier versions do not say it.
+    as_of = int(headers[AS_OF]) if AS_OF in headers else None
+    return letter_line(source, record, headers[ERRORS], as_of)
+
+
+def letter_line(source: Source, record: Letter, errors: bytes, as_of: int | None) -> str:
+    """The row of `dead_letters` about the record that came in at `source`."""
+    received_at = _EPOCH + timedelta(milliseconds=max(0, record.timestamp))
+    return (
+        f"{source.topic.translate(_ESCAPES)}\t{source.partition}\t{source.offset}\t"
+        f"{_bytea(record.key)}\t{_bytea(record.value)}\t"
+        f"{errors.decode().translate(_ESCAPES)}\t{received_at.isoformat()}\t"
+        f"{NULL if as_of is None else as_of}\n"
+    )
+
+
+def copy_text(text: str) -> str:
+    """The text as COPY wants it."""
+    return text.translate(_ESCAPES)
 
 
 def _bytea(value: bytes | None) -> str:

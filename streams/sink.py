@@ -52,12 +52,15 @@ class PostgresSink:
 
         self._retried(write)
 
+    def _connect(self, database_url: str) -> extensions.connection:
+        return database.connect(database_url)
+
     def _retried(self, call: Callable[[extensions.connection], T]) -> T:
         failed = 0
         while True:
             try:
                 if self._connection is None:
-                    self._connection = database.connect(self._database_url)
+                    self._connection = self._connect(self._database_url)
                 answer = call(self._connection)
             except _PASSING as error:
                 if failed % TOLD_EVERY == 0:

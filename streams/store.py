@@ -1,4 +1,5 @@
-"""The store process: results, positions, portfolios and dead letters into PostgreSQL.
+"""The store process: results, positions, portfolios and dead letters into PostgreSQL, and beside
+them reference data (`streams.reference`).
 
 Its own Faust app and consumer group, so that PostgreSQL may be slow or away without holding up
 the books. Rows and progress move in one PostgreSQL transaction, and work is resumed from that
@@ -26,6 +27,7 @@ from streams.membership import Folder, FolderRefused, Membership
 from streams.memory import share_one_arena
 from streams.process import run_process
 from streams.recovery import Application, application_options
+from streams.reference import ReferenceReader
 from streams.settings import StoreSettings
 from streams.sink import Interrupted, PostgresSink
 from streams.topics import TopicsMismatch, create_topics
@@ -65,6 +67,7 @@ class StoreApp(Application):
         self.queue: asyncio.Queue[Any] = asyncio.Queue(QUEUE_BATCHES)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="writer")
         self._sink = PostgresSink(settings.database_url)
+        self.reference = ReferenceReader(settings.kafka, settings.database_url)
         self._writer = Writer(self._sink)
         self._idle = asyncio.Event()
         self._idle.set()
@@ -75,13 +78,19 @@ class StoreApp(Application):
 
     def standing(self) -> str:
         """OK, or what it waits for."""
-        if time.monotonic() - self._sink.answered_at > SILENCE_SECONDS_MAX:
+        answered_at = min(self._sink.answered_at, self.reference.answered_at)
+        if time.monotonic() - answered_at > SILENCE_SECONDS_MAX:
             return "waiting for PostgreSQL"
         return "joining" if self._is_paused else standing.OK
 
     def progress(self) -> dict[TP, int]:
         """The next offset of each partition that is ours."""
         return {TP(*place): offset for place, offset in self._writer.progress.items()}
+
+    def stored(self) -> dict[TP, int]:
+        """Likewise, with the topics of reference data."""
+        reference = {TP(*place): offset for place, offset in self.reference.progress.items()}
+        return self.progress() | reference
 
     # -- ownership
 
@@ -227,7 +236,8 @@ def run(settings: StoreSettings) -> NoReturn:
     app = create_app(settings)
     if settings.http_port is not None:
         door = standing.create_api(
-            settings.kafka, app.standing, app.progress, settings.cluster_secret
+            settings.kafka, app.standing, app.stored, settings.cluster_secret
         )
         open_door(door, settings.http_host, settings.http_port)
+    app.reference.start()
     run_process(app)

@@ -5,10 +5,7 @@ a commit whose answer was lost is found again, and a writer that lost its partit
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, cast
-
-if TYPE_CHECKING:  # the writer itself needs no Faust
-    from streams.transport import Batch
+from typing import Any, Protocol
 
 Progress = dict[tuple[str, int], int]
 """(topic, partition) -> the offset of the next record to store."""
@@ -23,6 +20,21 @@ class ProgressMoved(Exception):
     def __init__(self, expected: Progress, found: Progress) -> None:
         super().__init__(f"expected the stored progress {expected}, found {found}")
         self.found = found
+
+
+class Batch(Protocol):
+    """Records of one partition, with the positions around them."""
+
+    @property
+    def topic(self) -> str: ...
+    @property
+    def partition(self) -> int: ...
+    @property
+    def value(self) -> Any: ...
+    @property
+    def before(self) -> int: ...
+    @property
+    def after(self) -> int: ...
 
 
 class Sink(Protocol):
@@ -47,12 +59,12 @@ class Writer:
     def take_over(self, partitions: Collection[tuple[str, int]]) -> None:
         self.progress = self._sink.read_progress(partitions)
 
-    def write(self, batches: Sequence["Batch"]) -> int:
+    def write(self, batches: Sequence[Batch]) -> int:
         """Store what of these batches is not stored yet; return how many records that was."""
         records = [
             record
             for batch in batches
-            for record in cast(Any, batch.value)
+            for record in batch.value
             if record.offset >= self.progress[batch.topic, batch.partition]
         ]
         after: Progress = {}

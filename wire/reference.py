@@ -88,7 +88,7 @@ Content = TypeVar("Content", bound=Record, covariant=True)
 Identity = tuple[Any, ...]  # the values of the identity's fields
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Kind(Generic[Content]):
     """One kind of reference data. Topic, list and table have the same name."""
 

@@ -130,7 +130,7 @@ def test_down_and_up_again_leaves_the_same_database(database_url: str) -> None:
     assert current(database_url) is None
     upgrade(database_url)
     before = catalog(database_url)
-    assert current(database_url) == "0002"
+    assert current(database_url) == "0003"
     downgrade(database_url, "base")
     assert current(database_url) is None
     assert relations(database_url) == set()
@@ -141,10 +141,27 @@ def test_down_and_up_again_leaves_the_same_database(database_url: str) -> None:
 def test_the_version_of_the_keys_can_be_taken_back_alone(database_url: str) -> None:
     upgrade(database_url, "0001")
     before = catalog(database_url)
-    upgrade(database_url)
+    upgrade(database_url, "0002")
     assert "api_keys" in relations(database_url)
     downgrade(database_url, "0001")
     assert catalog(database_url) == before
+
+
+def test_reference_data_that_is_taken_back_is_stored_again_from_the_start(
+    database_url: str,
+) -> None:
+    upgrade(database_url, "0002")
+    before = catalog(database_url)
+    upgrade(database_url)
+    with connected(database_url) as connection:
+        connection.execute(
+            text("INSERT INTO store_progress VALUES ('positions', 0, 7), ('fx_rates', 0, 7)")
+        )
+    downgrade(database_url, "0002")
+    assert catalog(database_url) == before
+    with connected(database_url) as connection:
+        topics = connection.execute(text("SELECT topic FROM store_progress")).scalars().all()
+    assert topics == ["positions"]
 
 
 KEEPS_KEYS = """
@@ -162,7 +179,7 @@ def test_an_emptied_database_has_no_row_but_the_keys(database_url: str) -> None:
         tables = {table: f"SELECT count(*) FROM {table}" for table in metadata.tables}
         counts = {table: connection.execute(text(sql)).scalar() for table, sql in tables.items()}
     assert counts == dict.fromkeys(metadata.tables, 0) | {"api_keys": 1}
-    assert current(database_url) == "0002"
+    assert current(database_url) == "0003"
 
 
 def test_an_upgrade_of_a_database_that_is_up_to_date_changes_nothing(database_url: str) -> None:
@@ -178,7 +195,7 @@ def test_upgrades_at_the_same_time_all_succeed(database_url: str) -> None:
     with ThreadPoolExecutor(4) as pool:
         for done in [pool.submit(upgrade, database_url) for _ in range(4)]:
             done.result(timeout=30)
-    assert current(database_url) == "0002"
+    assert current(database_url) == "0003"
     assert differences(database_url) == []
 
 
@@ -228,4 +245,15 @@ def test_history_is_read_in_the_order_of_an_index(database_url: str) -> None:
         )
         assert "Index Scan using dead_letters_newest_first" in plan
         assert "Sort" not in plan
+        for where, index in (
+            ("", "market_prices_newest_first"),
+            ("WHERE security_id = 'S'", "market_prices_pkey"),
+        ):
+            plan = planned(
+                cursor,
+                f"SELECT * FROM market_prices {where}"
+                " ORDER BY price_date DESC, security_id LIMIT 9",
+            )
+            assert f"using {index}" in plan
+            assert "Sort" not in plan
     connection.close()
