@@ -124,7 +124,9 @@ class AcceptedList(Document):
     count: int
     topic: str
     next_offsets: dict[str, int] = Field(
-        description="Compare with `through` of live answers.", examples=[{"3": 42}]
+        description="Compare with `through` of live answers; `source_offset` of reference data is "
+        "below.",
+        examples=[{"3": 42}],
     )
 
 

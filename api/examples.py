@@ -58,6 +58,42 @@ PORTFOLIO: Example = {
     "opened_on": "2023-12-01",
 }
 
+INSTRUMENT: Example = {
+    "security_id": SECURITY_ID,
+    "name": "Acme Corporation",
+    "isin": "US0378331005",
+    "instrument_currency": "USD",
+    "asset_class": "Equity",
+    "product_type": "Common stock",
+    "sector": "Industrials",
+    "country_of_risk": "US",
+    "issuer": "Acme Corporation",
+}
+BOND: Example = {
+    "security_id": "ACME-2034",
+    "name": "Acme Corporation 4.5 % 2034",
+    "instrument_currency": "USD",
+    "asset_class": "Fixed income",
+    "product_type": "Corporate bond",
+    "rating": "A+",
+    "issuer": "Acme Corporation",
+    "maturity_date": "2034-06-30",
+    "multiplier": "0.01",
+}
+PRICE: Example = {
+    "security_id": SECURITY_ID,
+    "price_date": "2024-06-28",
+    "price": "121.75",
+    "currency": "USD",
+}
+RATE: Example = {
+    "from_currency": "USD",
+    "to_currency": "EUR",
+    "rate_date": "2024-06-28",
+    "rate": "0.9341",
+}
+HOLIDAY: Example = {"business_date": "2024-07-04", "calendar": "XNYS", "is_business_day": False}
+
 ONE_TRANSACTION: dict[str, Example] = {
     "buy": {"summary": "A purchase", "value": BUY},
     "sell": {"summary": "A sale", "value": SELL},
@@ -73,4 +109,23 @@ TRANSACTIONS: dict[str, Example] = {
 }
 PORTFOLIOS: dict[str, Example] = {
     "portfolio": {"summary": "One portfolio", "value": {"portfolios": [PORTFOLIO]}},
+}
+INSTRUMENTS: dict[str, Example] = {
+    "instruments": {"summary": "A share and a bond", "value": {"instruments": [INSTRUMENT, BOND]}},
+}
+MARKET_PRICES: dict[str, Example] = {
+    "price": {"summary": "A closing price", "value": {"market_prices": [PRICE]}},
+    "correction": {
+        "summary": "A correction: the same identity, higher version",
+        "value": {"market_prices": [PRICE | {"price": "121.57", "version": 2}]},
+    },
+}
+FX_RATES: dict[str, Example] = {
+    "rate": {"summary": "What a dollar costs in euros", "value": {"fx_rates": [RATE]}},
+}
+BUSINESS_DATES: dict[str, Example] = {
+    "days": {
+        "summary": "A day of business and a holiday",
+        "value": {"business_dates": [{"business_date": "2024-07-05"}, HOLIDAY]},
+    },
 }

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar, TypeVarTuple
 
 import msgspec
 from fastapi import APIRouter, Query, Response
@@ -22,7 +22,9 @@ from sqlalchemy import (
     FromClause,
     RowMapping,
     Select,
+    and_,
     func,
+    not_,
     or_,
     select,
     tuple_,
@@ -37,6 +39,7 @@ from migrations.schema import dead_letters, lot_disposals, portfolios, transacti
 from wire.fields import ID, ID_LENGTH_MAX
 from wire.inputs import instant
 from wire.objects import MESSAGE_BYTES_MAX
+from wire.topics import REFERENCE
 
 CONNECTIONS_MAX = 4
 STATEMENT_SECONDS_MAX = 10
@@ -48,9 +51,11 @@ ROWS_AT_ONCE_MAX = 50
 SHOWN_BYTES_MAX = MESSAGE_BYTES_MAX
 BINARY = ("key", "value")  # of dead letters
 
+T = TypeVar("T")
+Arguments = TypeVarTuple("Arguments")
 Condition = ColumnElement[bool]
 Filters = Mapping[str, Any]  # by the name of the parameter
-_Text = Annotated[str, msgspec.Meta(pattern=r"^[^\x00]*$")]
+Text = Annotated[str, msgspec.Meta(pattern=r"^[^\x00]*$")]
 _Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 _Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 
@@ -67,6 +72,7 @@ class Listing:
     key: tuple[str, ...]  # the item's fields that `newest` and `ids` stand for
     key_type: type[tuple[Any, ...]]
     has_undated: bool = False
+    nulls_last: bool = False  # as the index has `newest`: in another order it is of no use
     filters: Mapping[str, Callable[[Any], Condition]]
     seen_by: Callable[[Access], Iterator[Condition]]
 
@@ -81,8 +87,10 @@ class Listing:
         if self.newest is None:
             yield (every if after is None else every.where(ids > after)).order_by(*self.ids)
             return
-        dated = every.where(self.newest.is_not(None))
-        dated = dated.order_by(self.newest.desc().nulls_last(), *self.ids)
+        newest_first = self.newest.desc()
+        if self.nulls_last:
+            newest_first = newest_first.nulls_last()
+        dated = every.where(self.newest.is_not(None)).order_by(newest_first, *self.ids)
         undated = every.where(self.newest.is_(None)).order_by(*self.ids)
         if after is None:
             yield dated
@@ -115,13 +123,16 @@ def _of_portfolios(portfolio_id: ColumnElement[Any]) -> Callable[[Access], Itera
 
 def _letters_seen_by(access: Access) -> Iterator[Condition]:
     """A dead letter is of the portfolio that the key of its record names; what names none may be
-    anything, and is not for everybody."""
+    anything, and is not for everybody. One of reference data, whose key may look like the id of a
+    portfolio, is of all portfolios, and so for who may see all of them."""
     key = dead_letters.c.key
+    is_reference = dead_letters.c.topic.in_([topic.name for topic in REFERENCE])
     if access.portfolios is not None:
         yield key.in_([portfolio_id.encode() for portfolio_id in sorted(access.portfolios)])
+        yield not_(is_reference)
     elif not access.has(Scope.ADMIN):
-        yield func.octet_length(key) <= ID_LENGTH_MAX
-        yield func.encode(key, "escape").op("~")(f"^(?:{ID})$")
+        is_id = func.encode(key, "escape").op("~")(f"^(?:{ID})$")
+        yield or_(is_reference, and_(func.octet_length(key) <= ID_LENGTH_MAX, is_id))
 
 
 PORTFOLIOS = Listing(
@@ -131,7 +142,7 @@ PORTFOLIOS = Listing(
     newest=None,
     ids=(portfolios.c.portfolio_id,),
     key=("portfolio_id",),
-    key_type=tuple[_Text],
+    key_type=tuple[Text],
     filters={},
     seen_by=_of_portfolios(portfolios.c.portfolio_id),
 )
@@ -142,8 +153,9 @@ TRANSACTIONS = Listing(
     newest=transactions.c.transaction_date,
     ids=(transactions.c.transaction_id,),
     key=("transaction_date", "transaction_id"),
-    key_type=tuple[_Instant | None, _Text],
+    key_type=tuple[_Instant | None, Text],
     has_undated=True,  # a cancellation has no date
+    nulls_last=True,
     filters={
         "portfolio_id": transactions.c.portfolio_id.__eq__,
         "security_id": transactions.c.security_id.__eq__,
@@ -165,7 +177,8 @@ DISPOSALS = Listing(
     newest=transactions.c.transaction_date,
     ids=(transactions.c.transaction_id, lot_disposals.c.lot_id),
     key=("disposed_at", "transaction_id", "lot_id"),
-    key_type=tuple[_Instant, _Text, _Text],
+    key_type=tuple[_Instant, Text, Text],
+    nulls_last=True,
     filters={
         "portfolio_id": transactions.c.portfolio_id.__eq__,
         "security_id": transactions.c.security_id.__eq__,
@@ -181,7 +194,7 @@ DEAD_LETTERS = Listing(
     newest=dead_letters.c.received_at,
     ids=(dead_letters.c.topic, dead_letters.c.partition, dead_letters.c.offset),
     key=("received_at", "topic", "partition", "offset"),
-    key_type=tuple[_Instant, _Text, _Count, _Count],
+    key_type=tuple[_Instant, Text, _Count, _Count],
     filters={
         "from_": dead_letters.c.received_at.__ge__,
         "to": dead_letters.c.received_at.__lt__,
@@ -218,17 +231,23 @@ class History:
         after = None
         if page.cursor is not None:
             after = cursor.decode(scope, page.cursor, listing.key_type)
-        loop = asyncio.get_running_loop()
-        reading = loop.run_in_executor(
-            self._threads,
-            self._read,
-            listing,
-            listing.parts(asked, after, access),
-            scope,
-            page.limit,
-        )
+        parts = listing.parts(asked, after, access)
+        return await self._in_thread(self._read, listing, parts, scope, page.limit)
+
+    async def one(self, listing: Listing, *ids: str) -> bytes | None:
+        """The item with these ids as JSON; None: there is none."""
+        return await self._in_thread(self._read_one, listing, ids)
+
+    async def _in_thread(self, read: Callable[[*Arguments], T], *arguments: *Arguments) -> T:
+        reading = asyncio.get_running_loop().run_in_executor(self._threads, read, *arguments)
         with self._outages.refused():
             return await asyncio.wait_for(reading, database.ANSWER_SECONDS_MAX)
+
+    def _read_one(self, listing: Listing, ids: tuple[str, ...]) -> bytes | None:
+        found = select(*listing.columns).where(tuple_(*listing.ids) == ids)
+        with self._engine.connect() as connection:
+            row = connection.execute(found).mappings().one_or_none()
+        return None if row is None else msgspec.json.encode(_item(row))
 
     def _read(
         self, listing: Listing, parts: Iterator[Select[Any]], scope: str, limit: int
@@ -297,7 +316,7 @@ def routes(history: History) -> APIRouter:
         responses=openapi.answers(documents.PortfolioList, 422, 503),
     )
     async def list_portfolios(access: Allowed, asked: Annotated[Page, Query()]) -> Response:
-        return _json(await history.page(PORTFOLIOS, asked, access))
+        return as_json(await history.page(PORTFOLIOS, asked, access))
 
     @router.get(
         "/portfolios/{portfolio_id}/transactions",
@@ -307,7 +326,7 @@ def routes(history: History) -> APIRouter:
     async def list_transactions(
         access: Allowed, portfolio_id: PortfolioId, asked: Annotated[TransactionPage, Query()]
     ) -> Response:
-        return _json(await history.page(TRANSACTIONS, asked, access, portfolio_id))
+        return as_json(await history.page(TRANSACTIONS, asked, access, portfolio_id))
 
     @router.get(
         "/portfolios/{portfolio_id}/disposals",
@@ -317,7 +336,7 @@ def routes(history: History) -> APIRouter:
     async def list_disposals(
         access: Allowed, portfolio_id: PortfolioId, asked: Annotated[HoldingPage, Query()]
     ) -> Response:
-        return _json(await history.page(DISPOSALS, asked, access, portfolio_id))
+        return as_json(await history.page(DISPOSALS, asked, access, portfolio_id))
 
     @router.get(
         "/dead-letters",
@@ -327,14 +346,14 @@ def routes(history: History) -> APIRouter:
         f"{SHOWN_BYTES_MAX} bytes, as no event may be, the beginning is shown; `key_bytes` and "
         "`value_bytes` are the length of the whole. A page may end before `limit` where its items "
         "are large. A key that is not `admin` sees those whose key is the id of a portfolio it is "
-        "for.",
+        "for, and, where it is for all portfolios, those of reference data.",
         responses=openapi.answers(documents.DeadLetterList, 422, 503),
     )
     async def list_dead_letters(access: Allowed, asked: Annotated[DatedPage, Query()]) -> Response:
-        return _json(await history.page(DEAD_LETTERS, asked, access))
+        return as_json(await history.page(DEAD_LETTERS, asked, access))
 
     return router
 
 
-def _json(content: bytes) -> Response:
+def as_json(content: bytes) -> Response:
     return Response(content, media_type="application/json")

@@ -29,16 +29,18 @@ from wire.transactions import decode_transaction
 
 BYTES_PER_TURN = 64 * 1024  # decoded before other requests get their turn
 
+T = TypeVar("T")
+# Of a portfolio.
 Event = TypeVar("Event", Transaction | Cancellation, Portfolio)
 
 
 @dataclass(frozen=True, slots=True)
-class Door(Generic[Event]):
+class Door(Generic[T]):
     """Where one kind of event goes in, and what it has to pass."""
 
     name: str  # of the list
     topic: str
-    decode: Callable[[bytes], Event | Malformed]
+    decode: Callable[[bytes], T | Malformed]
 
 
 TRANSACTIONS: Door[Transaction | Cancellation] = Door(
@@ -54,7 +56,7 @@ def errors_of(malformed: Malformed, *steps: str | int) -> Iterator[ProblemError]
         yield ProblemError(pointer(*steps, *field), error.rule, error.message)
 
 
-def read_event(value: bytes, door: Door[Event]) -> Event:
+def read_event(value: bytes, door: Door[T]) -> T:
     """The event; a problem 422 if it is malformed."""
     event = door.decode(value)
     if isinstance(event, Malformed):
@@ -62,9 +64,9 @@ def read_event(value: bytes, door: Door[Event]) -> Event:
     return event
 
 
-async def read_events(body: bytes, door: Door[Event]) -> list[tuple[Event, bytes]]:
+async def read_events(body: bytes, door: Door[T]) -> list[tuple[T, bytes]]:
     """All events of a list with their bytes; a problem 422 if any of them is malformed."""
-    events: list[tuple[Event, bytes]] = []
+    events: list[tuple[T, bytes]] = []
     errors: list[ProblemError] = []
     broken = 0
     in_turn = 0
@@ -165,22 +167,24 @@ class Entrance:
             found = await self._outcomes(posted, deadline)
             if found is not None:
                 return _json(HTTPStatus.OK, {"outcomes": found})
-        return _json(HTTPStatus.ACCEPTED, _accepted_list(sources))
+        return accepted_list(sources)
 
 
 def _deadline(waiting: Waiting) -> float:
     return asyncio.get_running_loop().time() + waiting.timeout
 
 
-def _accepted_list(sources: list[Source]) -> dict[str, object]:
+def accepted_list(sources: list[Source]) -> Response:
+    """The answer once these records are safe in Kafka."""
     # The last of a partition is the highest.
     next_offsets = {str(source.partition): source.offset + 1 for source in sources}
-    return {
+    accepted = {
         "message": "accepted",
         "count": len(sources),
         "topic": sources[0].topic,
         "next_offsets": next_offsets,
     }
+    return _json(HTTPStatus.ACCEPTED, accepted)
 
 
 def _json(status: HTTPStatus, content: object) -> Response:

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from fastapi import Depends, FastAPI
 from prometheus_client import CollectorRegistry
 
-from api import health, history, ingest, live, openapi, problems
+from api import health, history, ingest, live, openapi, problems, reference
 from api.gate import Gate
 from api.heads import Heads
 from api.health import Health
@@ -23,7 +23,8 @@ from api.waits import Waits
 
 DESCRIPTION = """\
 Tax lots from a stream of transactions. *Ingest* puts events into Kafka; *live tables* are answered
-by the worker that books the portfolio; *history* comes from PostgreSQL, moments later.
+by the worker that books the portfolio; *history* comes from PostgreSQL, moments later, and so does
+reference data: what instruments are, prices, exchange rates and business dates.
 Errors are `application/problem+json` (RFC 9457). Where the API listens beyond its own machine it asks
 for a key, `portfolio keys add` makes one: `read` for live tables and history, `write` for ingest,
 `admin` for both and the rest. A portfolio that a key is not for looks like one that is not there.
@@ -64,6 +65,8 @@ def create_app(settings: ApiSettings) -> FastAPI:
     app.include_router(ingest.routes(Entrance(publisher, workers, waits)))
     app.include_router(live.routes(workers))
     app.include_router(history.routes(past))
+    app.include_router(reference.ingest_routes(publisher))
+    app.include_router(reference.history_routes(past))
     app.include_router(health.routes(Health(settings.kafka, publisher, past, workers), registry))
     openapi.install(app, needs_keys=settings.needs_keys)
     return app

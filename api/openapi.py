@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from api import documents, gate, problems
+from api import documents, gate, problems, reference_documents
 from api.documents import Document
 
 REFERENCE = "#/components/schemas/{model}"
@@ -28,14 +28,21 @@ SHOWN = (
     documents.DisposalList,
     documents.PortfolioList,
     documents.DeadLetterList,
+    *reference_documents.SHOWN,
 )
-GIVEN = (documents.TransactionEvent, documents.TransactionEvents, documents.PortfolioEvents)
+GIVEN = (
+    documents.TransactionEvent,
+    documents.TransactionEvents,
+    documents.PortfolioEvents,
+    *reference_documents.GIVEN,
+)
 
 SECURITY_SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "A key of `portfolio keys add`."},
     "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
 }
 
+_REFUSED = (413, 415, 422, 503)
 Responses = dict[int | str, dict[str, Any]]
 
 
@@ -46,7 +53,12 @@ def answers(model: type[Document], *problem_statuses: int) -> Responses:
 
 def taken_in(accepted: type[Document], applied: type[Document]) -> Responses:
     """The `responses` of a route that takes events in."""
-    return {202: _answer(accepted), **answers(applied, 413, 415, 422, 503)}
+    return {202: _answer(accepted), **answers(applied, *_REFUSED)}
+
+
+def accepted(model: type[Document]) -> Responses:
+    """Likewise, of one that does not wait for what comes out."""
+    return {202: _answer(model), **{status: _problem(status) for status in _REFUSED}}
 
 
 def ready() -> Responses:

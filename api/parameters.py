@@ -1,7 +1,7 @@
 """Parameters of paths and queries, held to the rules that events have to keep."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Literal, TypeVar
 
 from fastapi import Path
@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 from pydantic_core import PydanticCustomError
 
 from api import examples
-from wire import fields
+from wire import codes, fields
 from wire.fields import Broken
 
 LIMIT_DEFAULT = 100
@@ -45,6 +45,34 @@ INSTANT_SCHEMA = {
 Instant = Annotated[datetime, _by(fields.instant), WithJsonSchema(INSTANT_SCHEMA)]
 
 
+Date = Annotated[
+    date, _by(fields.calendar_date), WithJsonSchema({"type": "string", "format": "date"})
+]
+Currency = Annotated[
+    str,
+    _by(fields.currency_code),
+    WithJsonSchema({"type": "string", "pattern": f"^{fields.CURRENCY}$"}),
+]
+Country = Annotated[
+    str,
+    _by(codes.country_code),
+    WithJsonSchema({"type": "string", "pattern": f"^{codes.COUNTRY}$"}),
+]
+TEXT_SCHEMA = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": fields.FREE_TEXT_LENGTH_MAX,
+    "pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f]*$",
+}
+Text = Annotated[str, _by(fields.free_text), WithJsonSchema(TEXT_SCHEMA)]
+
+
+class Nothing(BaseModel):
+    """No parameter at all: one that is not known must not seem to be heeded."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
 class Waiting(BaseModel):
     """Whether an answer may wait for the live tables."""
 
@@ -70,6 +98,10 @@ class Page(BaseModel):
         None, max_length=2000, description="`next` of the answer before, with the same filters."
     )
 
+    @classmethod
+    def filter_names(cls) -> tuple[str, ...]:
+        return tuple(name for name in cls.model_fields if name not in Page.model_fields)
+
     def filters(self) -> dict[str, object]:
         """What was asked for, apart from which part of it."""
         return self.model_dump(exclude={"limit", "cursor"}, exclude_none=True)
@@ -84,6 +116,45 @@ class DatedPage(Page):
     to: Instant | None = Field(
         None, description="Before this instant, or date.", examples=["2025-01-01T00:00:00Z"]
     )
+
+
+class DaysPage(Page):
+    """A part of a list that is ordered by day, newest first."""
+
+    from_: Date | None = Field(
+        None, alias="from", description="Not before this day.", examples=["2024-01-01"]
+    )
+    to: Date | None = Field(None, description="Before this day.", examples=["2025-01-01"])
+
+
+class InstrumentPage(Page):
+    """A part of the instruments, of those that are so."""
+
+    asset_class: Text | None = None
+    product_type: Text | None = None
+    sector: Text | None = None
+    instrument_currency: Currency | None = None
+    country_of_risk: Country | None = None
+    issuer: Text | None = None
+
+
+class MarketPricePage(DaysPage):
+    """Likewise of prices, of one security where it is given."""
+
+    security_id: Id | None = None
+
+
+class FxRatePage(DaysPage):
+    """Likewise of exchange rates, of these currencies where they are given."""
+
+    from_currency: Currency | None = None
+    to_currency: Currency | None = None
+
+
+class BusinessDatePage(DaysPage):
+    """Likewise of business dates, of one calendar where it is given."""
+
+    calendar: Id | None = None
 
 
 class HoldingPage(DatedPage):

@@ -78,6 +78,11 @@ def forbidden(detail: str, errors: Iterable[ProblemError] = ()) -> Problem:
     return Problem(HTTPStatus.FORBIDDEN, "forbidden", detail, errors)
 
 
+def not_found(detail: str) -> Problem:
+    """404: nothing has this identity."""
+    return Problem(HTTPStatus.NOT_FOUND, "not-found", detail)
+
+
 def too_large(error: ProblemError) -> Problem:
     """413: more than is read at once."""
     detail = "The request is too large."

@@ -1,27 +1,30 @@
-"""`portfolio ingest`: a file of transactions, or of portfolio records, into Kafka."""
+"""`portfolio ingest`: a file of transactions, portfolio records or reference data, into Kafka."""
 
 import codecs
 import io
 import os
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from itertools import chain
+from operator import attrgetter
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 import click
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from calculator import Cancellation, Portfolio, Transaction
 from cli.printing import console, json_option, messages, print_json
 from cli.sending import Sender
 from cli.servers import broker
+from wire import reference
 from wire.broker import Broker
 from wire.csvlines import (
     BYTE_ORDER_MARK,
     OF_PORTFOLIOS,
+    OF_REFERENCE,
     OF_TRANSACTIONS,
     Columns,
     NumberedEvent,
@@ -35,13 +38,39 @@ from wire.portfolios import decode_portfolio
 from wire.topics import PORTFOLIOS, RAW_TRANSACTIONS, Topic
 from wire.transactions import decode_transaction
 
-PORTFOLIO_FIELD = b'"cost_basis_method"'  # no transaction has it, every portfolio record does
 UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 STDIN = Path("-")
 ERRORS_LISTED_MAX = 100  # in the JSON summary; stderr gets them all
 PROGRESS_EVERY = 2000  # events
 
-Read = Callable[[bytes], Transaction | Cancellation | Portfolio | Malformed]
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a file may hold: how to tell and to read it, and where its events go by which key."""
+
+    telltale: str  # a field that each event of this kind has, and none of another
+    columns: Columns
+    read: Callable[[bytes], Any]  # Malformed, or what `key_of` takes
+    topic: Topic
+    key_of: Callable[[Any], str]
+
+
+OF_PORTFOLIO = attrgetter("portfolio_id")
+KINDS = {
+    "transactions": Kind(
+        "transaction_type", OF_TRANSACTIONS, decode_transaction, RAW_TRANSACTIONS, OF_PORTFOLIO
+    ),
+    "portfolios": Kind(
+        "cost_basis_method", OF_PORTFOLIOS, decode_portfolio, PORTFOLIOS, OF_PORTFOLIO
+    ),
+} | {
+    kind.name.replace("_", "-"): Kind(
+        kind.telltale, OF_REFERENCE[kind.telltale], kind.decode, kind.topic, kind.key_of
+    )
+    for kind in reference.KINDS
+}
 
 
 @dataclass(slots=True)
@@ -60,11 +89,10 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """An opened file: its events, how to read one, and where they go."""
+    """An opened file: its events, and what they are."""
 
     events: Iterator[NumberedEvent]
-    read: Read
-    topic: Topic
+    kind: Kind
     file: BinaryIO
 
     @property
@@ -81,33 +109,39 @@ class Source:
         return self.file.tell() if self.file.seekable() else 0
 
 
+def kind_options(command: Function) -> Function:
+    """A flag for each kind; without one the file tells."""
+    for name, kind in reversed(KINDS.items()):
+        option = click.option(
+            f"--{name}", "kind", flag_value=name, default=None,
+            help=f"The file holds {name.replace('-', ' ')}; by default the first line tells, by its "
+            f"{kind.telltale}.",
+        )  # fmt: skip
+        command = option(command)
+    return command
+
+
 @click.command()
 @click.argument(
     "file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
 )
 @click.option("--dry-run", is_flag=True, help="Check every line and send nothing.")
-@click.option(
-    "--portfolios/--transactions",
-    "are_portfolios",
-    default=None,
-    help="What the file holds. By default its first line tells: only portfolio records have a "
-    "cost_basis_method.",
-)
+@kind_options
 @json_option
 @click.pass_context
 def ingest(
-    context: click.Context, file: Path, dry_run: bool, are_portfolios: bool | None, as_json: bool
+    context: click.Context, file: Path, dry_run: bool, kind: str | None, as_json: bool
 ) -> None:
     """Send the events of FILE, - for stdin: CSV or one JSON object a line, as its first line shows.
 
-    The first line of CSV names the fields; one with a cost_basis_method names those of portfolio
-    records, which is what the file then holds.
+    The first line of CSV names the fields, and so tells what the file holds: transactions,
+    portfolio records, instruments, market prices, exchange rates or business dates.
 
     Malformed lines are reported on stderr and left out; the others are sent all the same, and the
     exit code is 1. Sending a file again does no harm: what is known already changes nothing.
     """
     kafka = None if dry_run else broker(context.obj)
-    summary = ingest_file(file, kafka, are_portfolios)
+    summary = ingest_file(file, kafka, kind)
     if as_json:
         print_json(_described(summary))
     else:
@@ -115,17 +149,17 @@ def ingest(
     context.exit(1 if summary.malformed else 0)
 
 
-def ingest_file(file: Path, kafka: Broker | None, are_portfolios: bool | None = None) -> Summary:
+def ingest_file(file: Path, kafka: Broker | None, kind: str | None = None) -> Summary:
     """Send a file to Kafka, None: only check it; complain on stderr."""
-    with open_source(file, are_portfolios) as source:
-        sender = None if kafka is None else Sender(kafka, source.topic.name)
+    with open_source(file, kind) as source:
+        sender = None if kafka is None else Sender(kafka, source.kind.topic.name)
         with _progress(source, _name(file)) as advance:
             return send_all(source, _name(file), sender, _complain(_name(file)), advance)
 
 
 @contextmanager
-def open_source(file: Path, are_portfolios: bool | None) -> Iterator[Source]:
-    """The events of a file; are_portfolios None: its first line tells."""
+def open_source(file: Path, name: str | None) -> Iterator[Source]:
+    """The events of a file; name None: its first line tells which of the KINDS they are."""
     with _opened(file) as opened:
         head = _up_to_first_line(opened)
         first = head[-1].removeprefix(BYTE_ORDER_MARK.encode()) if head else b""
@@ -139,20 +173,22 @@ def open_source(file: Path, are_portfolios: bool | None) -> Iterator[Source]:
         events: Iterator[NumberedEvent]
         if _is_csv(file, first, columns):
             rest = io.TextIOWrapper(opened, "utf-8", errors="surrogateescape", newline="")
-            if are_portfolios is None:
-                are_portfolios = columns is OF_PORTFOLIOS
-            columns = OF_PORTFOLIOS if are_portfolios else OF_TRANSACTIONS
-            events = events_of_csv(chain(top, rest), columns)
+            kind = KINDS[name] if name else _kind_where(lambda kind: kind.columns is columns)
+            events = events_of_csv(chain(top, rest), kind.columns)
         else:
-            if are_portfolios is None:
-                are_portfolios = PORTFOLIO_FIELD in first
+            kind = KINDS[name] if name else _kind_where(lambda kind: _has(first, kind.telltale))
             events = events_of_json_lines(chain(head, opened))
-        read, topic = (
-            (decode_portfolio, PORTFOLIOS)
-            if are_portfolios
-            else (decode_transaction, RAW_TRANSACTIONS)
-        )
-        yield Source(events, read, topic, opened)
+        yield Source(events, kind, opened)
+
+
+def _kind_where(is_told: Callable[[Kind], bool]) -> Kind:
+    """What nothing is told of is taken for transactions, whose errors then say what is missing."""
+    return next(filter(is_told, KINDS.values()), KINDS["transactions"])
+
+
+def _has(line: bytes, field: str) -> bool:
+    """Whether a JSON object has the field, also one that is cut off."""
+    return re.search(rb'"%b"\s*:' % field.encode(), line) is not None
 
 
 def _is_csv(file: Path, first: bytes, columns: Columns | None) -> bool:
@@ -190,11 +226,11 @@ def send_all(
     advance: Callable[[], None] = lambda: None,
 ) -> Summary:
     """Check and send every event; without a sender only check."""
-    summary = Summary(name, source.topic.name, is_dry_run=sender is None)
+    summary = Summary(name, source.kind.topic.name, is_dry_run=sender is None)
     began = time.monotonic()
     for line, event in source.events:
         summary.events += 1
-        content = event if isinstance(event, Malformed) else source.read(event)
+        content = event if isinstance(event, Malformed) else source.kind.read(event)
         if isinstance(content, Malformed):
             summary.malformed += 1
             complain(line, content.errors)
@@ -202,7 +238,7 @@ def send_all(
                 summary.errors += [_listed(line, error) for error in content.errors]
         elif sender is not None:
             assert isinstance(event, bytes)
-            sender.send(content.portfolio_id, event)
+            sender.send(source.kind.key_of(content), event)
         if summary.events % PROGRESS_EVERY == 0:
             advance()
     if sender is not None:

@@ -1,4 +1,4 @@
-"""Hands events to Kafka: acknowledged by all, never twice, each in its portfolio's partition."""
+"""Hands events to Kafka: acknowledged by all, never twice, each in the partition of its key."""
 
 import time
 
@@ -42,12 +42,12 @@ class Sender:
         self.lost = 0
         self._partitions = _count_partitions(Admin(broker), topic)
 
-    def send(self, portfolio_id: str, value: bytes) -> None:
+    def send(self, key: str, value: bytes) -> None:
         """Hand over one event; raise once it is known that an earlier one was lost."""
-        partition = partition_of(portfolio_id, self._partitions)
+        partition = partition_of(key, self._partitions)
         while True:
             try:
-                self._producer.produce(self._topic, value, portfolio_id, partition)
+                self._producer.produce(self._topic, value, key, partition)
                 break
             except BufferError:
                 self._poll(0.1)

@@ -9,6 +9,7 @@ from psycopg2.extensions import ISOLATION_LEVEL_REPEATABLE_READ
 from calculator import Source
 from cli.verify.report import Row
 from cli.verify.rows import CONTENT, DISPOSAL, OUTCOME, PORTFOLIO, POSITION, SOURCE
+from wire.topics import REFERENCE
 
 TRANSACTION_COLUMNS = (*CONTENT, *OUTCOME, *SOURCE, "as_of")
 DISPOSAL_COLUMNS = ("security_id", "disposed_at", *DISPOSAL, "as_of")
@@ -59,10 +60,13 @@ class Database:
         }
 
     def dead_letters(self) -> dict[Source, Row]:
-        """key, value, and the errors as (field, rule) pairs."""
+        """key, value, and the errors as (field, rule) pairs; those of reference data are not of
+        the books."""
         found: dict[Source, Row] = {}
         for topic, partition, offset, key, value, errors in self._all(
             'SELECT topic, partition, "offset", key, value, errors FROM dead_letters'
+            " WHERE topic <> ALL(%s)",
+            ([topic.name for topic in REFERENCE],),
         ):
             pairs = tuple((error["field"], error["rule"]) for error in errors)
             found[Source(topic, partition, offset)] = (_bytes(key), _bytes(value), pairs)
