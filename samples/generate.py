@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from random import Random
 
+from samples import reference
 from samples.lines import COLUMNS, Line
 from samples.market import Market
 from samples.mishaps import Script, corrected, entered_late, entered_twice
@@ -97,9 +98,8 @@ PLANS = (
 )
 
 
-def transactions() -> bytes:
+def transactions(market: Market) -> bytes:
     """The CSV file, its lines in the order in which they were entered."""
-    market = Market()
     lines: list[Line] = []
     for plan in PLANS:
         rng = Random(f"{SEED} {plan.portfolio_id}")
@@ -135,7 +135,14 @@ def portfolios() -> bytes:
 
 def main(arguments: list[str]) -> int:
     """Write the files and their checksums, or say which differ from what would be written."""
-    files = {"portfolios.jsonl": portfolios(), "transactions.csv": transactions()}
+    market = Market()
+    files = {
+        "portfolios.jsonl": portfolios(),
+        "transactions.csv": transactions(market),
+        "instruments.csv": reference.instruments(),
+        "market_prices.csv": reference.market_prices(market),
+        "fx_rates.csv": reference.fx_rates(market),
+    }
     sums = "".join(
         f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, content in files.items()
     )

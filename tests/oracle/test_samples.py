@@ -7,6 +7,7 @@ import json
 from collections import Counter
 from datetime import UTC
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,6 +23,8 @@ from tests.oracle.decode import (
 )
 from tests.oracle.events import METHODS
 from tests.oracle.fold import expected
+from wire.fields import Malformed as ReferenceMalformed
+from wire.reference import OF_FX_RATES, OF_INSTRUMENTS, OF_MARKET_PRICES, Kind
 
 FOLDER = Path(__file__).parents[2] / "samples"
 
@@ -53,7 +56,7 @@ def test_the_files_are_those_that_the_generator_wrote() -> None:
     for line in sums:
         digest, name = line.split()
         assert hashlib.sha256((FOLDER / name).read_bytes()).hexdigest() == digest, name
-    assert len(sums) == 2
+    assert len(sums) == 5
 
 
 def test_every_line_can_be_read_and_nothing_contradicts_itself() -> None:
@@ -62,6 +65,38 @@ def test_every_line_can_be_read_and_nothing_contradicts_itself() -> None:
     )
     assert BOOKS.dead == []
     assert 3_000 < len(TRANSACTIONS) < 6_000
+
+
+def reference(kind: Kind[Any]) -> list[Any]:
+    with (FOLDER / f"{kind.name}.csv").open(encoding="utf-8", newline="") as lines:
+        return [kind.decode(json.dumps(present(row)).encode()) for row in csv.DictReader(lines)]
+
+
+def test_what_is_traded_has_an_instrument_and_a_price_and_rates_each_month() -> None:
+    instruments = reference(OF_INSTRUMENTS)
+    prices, rates = reference(OF_MARKET_PRICES), reference(OF_FX_RATES)
+    found = [*instruments, *prices, *rates]
+    assert not any(isinstance(record, ReferenceMalformed) for record in found)
+    trades = [
+        event
+        for event in (decode_transaction(record.value) for record in TRANSACTIONS)
+        if isinstance(event, Trade)
+    ]
+    securities = {trade.security_id for trade in trades}
+    assert {each.security_id: each.isin for each in instruments} == {
+        trade.security_id: trade.instrument_id for trade in trades
+    }
+    currencies = {trade.trade_currency for trade in trades} | {
+        str(row["base_currency"]) for row in BOOKS.portfolios.values()
+    }
+    months = {(year, month) for year in range(2017, 2023) for month in range(1, 13)}
+    assert {(p.security_id, (p.price_date.year, p.price_date.month)) for p in prices} == set(
+        itertools.product(securities, months)
+    )
+    assert {
+        ((r.from_currency, r.to_currency), (r.rate_date.year, r.rate_date.month)) for r in rates
+    } == set(itertools.product(itertools.permutations(currencies, 2), months))
+    assert len(found) == len(securities) * 73 + 20 * 72
 
 
 def test_every_type_method_status_and_outcome_is_there() -> None:
