@@ -61,7 +61,7 @@ PORTFOLIO: Example = {
 INSTRUMENT: Example = {
     "security_id": SECURITY_ID,
     "name": "Acme Corporation",
-    "isin": "US0378331005",
+    "isin": "US0000000002",
     "instrument_currency": "USD",
     "asset_class": "Equity",
     "product_type": "Common stock",

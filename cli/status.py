@@ -20,7 +20,7 @@ def status(context: click.Context, as_json: bool) -> None:
     """Servers, workers and what they own, lag, and what became of the inputs.
 
     Exit code 1 where a part is away that should be there. lag.book counts records of the inputs
-    that are not booked, lag.store committed results that are not in PostgreSQL; where both are 0,
+    that are not booked, lag.store results and reference data that are not in PostgreSQL; where both are 0,
     every answer shows everything that came in.
     """
     found = collect(context.obj)
