@@ -15,7 +15,7 @@ from api.settings import ApiSettings
 from cli.servers import Connections
 from migrations.upgrade import upgrade
 from tests.api.serving import client_of
-from wire.topics import INPUTS, RAW_TRANSACTIONS
+from wire.topics import INPUTS, RAW_TRANSACTIONS, REFERENCE
 
 PARTITIONS = 8
 
@@ -31,9 +31,12 @@ def closed_port() -> int:
 
 @pytest.fixture(scope="module")
 def partitions(servers: Connections) -> int:
-    """How many partitions the input topics have; other tests may have created them."""
+    """How many partitions the topics of the books have; other tests may have created them."""
     admin = AdminClient({**servers.kafka.options})
-    wanted = [NewTopic(topic.name, PARTITIONS, 1, config=topic.config) for topic in INPUTS]
+    wanted = [
+        NewTopic(topic.name, topic.partitions(PARTITIONS), 1, config=topic.config)
+        for topic in (*INPUTS, *REFERENCE)
+    ]
     for created in admin.create_topics(wanted).values():
         try:
             created.result(10)

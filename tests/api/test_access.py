@@ -17,7 +17,7 @@ from api.settings import ApiSettings
 from cli.servers import Connections
 from migrations.upgrade import upgrade
 from tests.api.conftest import PARTITIONS
-from tests.api.holders import bearing, hold
+from tests.api.holders import bearing, executing, hold
 from tests.api.serving import client_of, served
 from tests.api.stand_in import StandIn, store_member
 from tests.conftest import new_database
@@ -28,9 +28,10 @@ OPEN, READ, WRITE, ADMIN = "open", "read", "write", "admin"
 LIVE = (READ, 200, 404)  # the last: to who is for another portfolio
 LIST = (READ, 200, 200)  # without a row of it
 INGEST = (WRITE, 202, 403)
+FOR_ALL = (WRITE, 202, None)  # only to who is for all portfolios
 SYSTEM = (ADMIN, 200, 403)
 ALWAYS = (OPEN, 200, 200)
-RULES = {
+RULES: dict[str, tuple[str, int, int | None]] = {
     "GET /livez": ALWAYS,
     "GET /readyz": ALWAYS,
     "GET /version": SYSTEM,
@@ -46,6 +47,15 @@ RULES = {
     "POST /ingest/transaction": INGEST,
     "POST /ingest/transactions": INGEST,
     "POST /ingest/portfolios": INGEST,
+    "POST /ingest/instruments": FOR_ALL,
+    "POST /ingest/market-prices": FOR_ALL,
+    "POST /ingest/fx-rates": FOR_ALL,
+    "POST /ingest/business-dates": FOR_ALL,
+    "GET /instruments": LIST,
+    "GET /instruments/{security_id}": LIST,
+    "GET /market-prices": LIST,
+    "GET /fx-rates": LIST,
+    "GET /business-dates": LIST,
 }
 # What is the same for everybody and in every copy of the program.
 PAGES = {"/openapi.json", "/docs", "/docs/oauth2-redirect"}
@@ -60,7 +70,7 @@ HAS = {
 BAD = ("no key", "junk", "unknown", "wrong secret", "expired", "revoked")
 
 
-def expected(rule: tuple[str, int, int], holder: str) -> int:
+def expected(rule: tuple[str, int, int | None], holder: str) -> int:
     takes, good, to_others = rule
     if takes == OPEN:
         return good
@@ -68,6 +78,8 @@ def expected(rule: tuple[str, int, int], holder: str) -> int:
         return 401
     if takes not in HAS[holder]:
         return 403
+    if to_others is None:
+        return 403 if holder in ("own", "other") else good
     return to_others if holder == "other" else good
 
 
@@ -138,6 +150,12 @@ def guarded(settings: ApiSettings, servers: Connections) -> Iterator[Guarded]:
         client_of(create_app(known)) as client,
     ):
         upgrade(url)
+        with executing(url) as database:
+            database.execute(
+                "INSERT INTO instruments (security_id, instrument_currency, multiplier, version,"
+                " source_offset) VALUES (%s, 'USD', 1, 1, 0)",
+                (OWN,),
+            )
         store = store_member(settings.kafka)
         headers = {name: bearing(key) for name, key in holders(url).items()}
         headers |= {"no key": {}, "junk": {"Authorization": "Bearer x"}}

@@ -26,9 +26,14 @@ ROUTES = [
     "/portfolios/{}/positions/{}/lots", "/portfolios/{}/transactions/{}",
     "/portfolios/{}/transactions", "/portfolios/{}/disposals", "/dead-letters",
     "/ingest/transaction", "/ingest/transactions", "/ingest/portfolios",
+    "/ingest/instruments", "/ingest/market-prices", "/ingest/fx-rates", "/ingest/business-dates",
+    "/instruments", "/instruments/{}", "/market-prices", "/fx-rates", "/business-dates",
     "/livez", "/version", "/metrics", "/docs", "/openapi.json", "/{}", "/{}/{}",
 ]  # fmt: skip
-NAMES = ["limit", "cursor", "from", "to", "security_id", "status", "wait", "timeout"]
+NAMES = [
+    "limit", "cursor", "from", "to", "security_id", "status", "wait", "timeout", "asset_class",
+    "country_of_risk", "from_currency", "calendar",
+]  # fmt: skip
 
 quoted = st.binary(max_size=20).map(quote_from_bytes)
 odd = st.sampled_from(["%00", "%ED%A0%80", "%FF", "%C3%A4", "..", "%2E%2E", "%2F", "%7C", "x" * 129,
@@ -50,7 +55,8 @@ keys = st.tuples(
 cursors = st.builds(
     lambda scope, key, length: cursor.encode(scope, key[:length]),
     st.sampled_from(["portfolios []", "transactions [('portfolio_id', 'P1')]",
-                     "disposals [('portfolio_id', 'P1')]", "dead letters []"]),
+                     "disposals [('portfolio_id', 'P1')]", "dead letters []", "market_prices []",
+                     "fx_rates []"]),
     keys,
     st.integers(0, 4),
 )  # fmt: skip
@@ -73,7 +79,7 @@ bodies = (
     | events.map(lambda value: json.dumps(value).encode())
     | st.builds(
         lambda name, items: json.dumps({name: items}).encode(),
-        st.sampled_from(["transactions", "portfolios", "x"]),
+        st.sampled_from(["transactions", "portfolios", "market_prices", "instruments", "x"]),
         st.lists(events | json_values, max_size=3),
     )
 )  # fmt: skip

@@ -128,6 +128,26 @@ def test_dead_letters_are_of_the_portfolio_that_their_key_names(api: Api) -> Non
     assert seen("read", portfolios=[]) == []
 
 
+def test_dead_letters_of_reference_data_are_for_who_may_see_all_portfolios(api: Api) -> None:
+    letters = [
+        letter(n, key, b"{") | {"topic": topic, "partition": 0}
+        for topic in ("raw_transactions", "instruments", "market_prices")
+        for n, key in enumerate((b"P1", b"P1|2024-01-31", None))
+    ]
+    store(api.database_url, dead_letters, letters)
+
+    def seen(*scopes: str, **limits: list[str]) -> list[tuple[str, int]]:
+        key = hold(api.database_url, *scopes, **limits)  # type: ignore[arg-type]
+        items = api.get("/dead-letters", key).json()["items"]
+        return sorted((item["topic"], item["offset"]) for item in items)
+
+    reference = [(topic, n) for topic in ("instruments", "market_prices") for n in range(3)]
+    own = ("raw_transactions", 0)
+    assert seen("admin") == [*reference, own, ("raw_transactions", 1), ("raw_transactions", 2)]
+    assert seen("read") == [*reference, own]
+    assert seen("read", portfolios=["P1"]) == [own]
+
+
 # -- what a limited key may write
 
 

@@ -7,9 +7,11 @@ import httpx
 import pytest
 
 from api import examples
+from api import reference_documents as reference
 from api.documents import Lot, PortfolioEvent, Position, Result, StoredTransaction, TransactionEvent
-from migrations.schema import transactions
-from wire import fields, portfolios
+from migrations.schema import metadata, transactions
+from wire import codes, fields, portfolios
+from wire.reference import OF_BUSINESS_DATES, OF_FX_RATES, OF_INSTRUMENTS, OF_MARKET_PRICES
 from wire.transactions import FIELDS
 
 ROUTES = {
@@ -20,8 +22,12 @@ ROUTES = {
     "/portfolios/{portfolio_id}/transactions/{transaction_id}",
     "/portfolios", "/portfolios/{portfolio_id}/transactions",
     "/portfolios/{portfolio_id}/disposals", "/dead-letters",
+    "/ingest/instruments", "/ingest/market-prices", "/ingest/fx-rates", "/ingest/business-dates",
+    "/instruments", "/instruments/{security_id}", "/market-prices", "/fx-rates",
+    "/business-dates",
     "/livez", "/readyz", "/version", "/metrics",
 }  # fmt: skip
+REFERENCE = ("/instruments", "/market-prices", "/fx-rates", "/business-dates")
 
 
 @pytest.fixture(scope="module")
@@ -56,17 +62,29 @@ def test_errors_are_documented_as_problems(document: dict[str, Any]) -> None:
         for status, response in operation["responses"].items():
             if int(status) >= 400 and path != "/readyz":
                 assert list(response["content"]) == ["application/problem+json"], path
-        if path.startswith(("/portfolios", "/dead-letters")):
+        if path.startswith(("/portfolios", "/dead-letters", *REFERENCE)):
             assert {"200", "422", "503"} <= set(operation["responses"]), path
         if path.startswith("/ingest"):
             at_the_gate = {"401", "403", "429", "503"}
-            assert set(operation["responses"]) - at_the_gate == {"200", "202", "413", "415", "422"}
+            # What comes of reference data is not waited for.
+            taken_in = {"202"} if path.removeprefix("/ingest") in REFERENCE else {"200", "202"}
+            documented = set(operation["responses"]) - at_the_gate
+            assert documented == taken_in | {"413", "415", "422"}
 
 
 def test_the_documented_fields_are_those_of_the_decoders_and_the_tables() -> None:
     assert set(TransactionEvent.model_fields) == set(FIELDS)
     assert set(PortfolioEvent.model_fields) == set(portfolios.FIELDS)
     assert set(StoredTransaction.model_fields) == {column.name for column in transactions.c}
+    for kind, event, stored in (
+        (OF_INSTRUMENTS, reference.InstrumentEvent, reference.StoredInstrument),
+        (OF_MARKET_PRICES, reference.MarketPriceEvent, reference.StoredMarketPrice),
+        (OF_FX_RATES, reference.FxRateEvent, reference.StoredFxRate),
+        (OF_BUSINESS_DATES, reference.BusinessDateEvent, reference.StoredBusinessDate),
+    ):
+        assert set(event.model_fields) == set(kind.fields)
+        assert set(stored.model_fields) == {column.name for column in metadata.tables[kind.name].c}
+        assert set(kind.fields) < set(stored.model_fields)
     assert {"through", "as_of"} <= set(Result.model_fields) & set(Position.model_fields)
     assert "cost_local" in Lot.model_fields
 
@@ -92,6 +110,18 @@ def test_a_documented_number_is_as_large_as_the_one_that_is_read(document: dict[
     rate, price = given(document, "fx_rate")["number"], given(document, "price")["number"]
     assert (rate["exclusiveMinimum"], rate["exclusiveMaximum"]) == (0, 10**9)
     assert (price["minimum"], price["exclusiveMaximum"]) == (0, 10**15)
+
+
+def test_the_documented_multiplier_is_the_one_that_is_read(document: dict[str, Any]) -> None:
+    schema = document["components"]["schemas"]["InstrumentEvent"]["properties"]["multiplier"]
+    choices = {choice["type"]: choice for choice in schema["anyOf"]}
+    assert (choices["number"]["exclusiveMinimum"], choices["number"]["exclusiveMaximum"]) == (
+        0, 10**15,
+    )  # fmt: skip
+    for text in ("1", "0.5", "0", "0.0", "1" + "0" * 15, "1" + "0" * 14, "-1", "1.", "01", "1e3"):
+        assert bool(re.search(choices["string"]["pattern"], text)) == isinstance(
+            codes.multiplier(text), Decimal
+        )
 
 
 def test_the_documented_version_may_be_its_text(document: dict[str, Any]) -> None:
@@ -143,6 +173,10 @@ def test_the_documentation_page_is_there(api: httpx.Client) -> None:
         *(("/ingest/transaction", name) for name in examples.ONE_TRANSACTION),
         *(("/ingest/transactions", name) for name in examples.TRANSACTIONS),
         *(("/ingest/portfolios", name) for name in examples.PORTFOLIOS),
+        *(("/ingest/instruments", name) for name in examples.INSTRUMENTS),
+        *(("/ingest/market-prices", name) for name in examples.MARKET_PRICES),
+        *(("/ingest/fx-rates", name) for name in examples.FX_RATES),
+        *(("/ingest/business-dates", name) for name in examples.BUSINESS_DATES),
     ],
 )
 def test_examples_work_when_they_are_sent_as_they_are(

@@ -22,9 +22,11 @@ from schemathesis.specs.openapi import checks
 from cli.servers import Connections
 from migrations.upgrade import upgrade
 from tests.api.holders import bearing, hold
-from tests.system.events import portfolio, trade
+from tests.system.events import portfolio, reference, trade
 from tests.system.log import make_topics_anew, send
 from tests.system.whole import Whole
+from tests.wire.reference import DAY, INSTRUMENT, PRICE, RATE
+from wire.reference import OF_BUSINESS_DATES, OF_FX_RATES, OF_INSTRUMENTS, OF_MARKET_PRICES
 
 CASES_LONG = 10_000
 CASES_SHORT = 130
@@ -47,6 +49,11 @@ BOOKED = [
     trade("P1", "S1", "SELL", "2024-02-01", "4", "150"),
     trade("P1", "S2", "SELL", "2024-02-02", "40", "150"),
     trade("P1", "BAD", "BUY", "2024-02-02", "x", "150"),
+    reference(OF_INSTRUMENTS, INSTRUMENT | {"security_id": "ACME"}),
+    reference(OF_MARKET_PRICES, PRICE),
+    reference(OF_MARKET_PRICES, PRICE | {"price": "-1"}),
+    reference(OF_FX_RATES, RATE),
+    reference(OF_BUSINESS_DATES, DAY),
 ]
 
 

@@ -17,6 +17,8 @@ from cli.servers import Connections, ServerError
 from tests.cli.portfolio import Portfolio
 from tests.oracle.murmur2 import partition_of
 from tests.system.log import make_topics_anew, read
+from tests.wire.reference import FULL as REFERENCE
+from wire.reference import Kind
 from wire.topics import PORTFOLIOS, RAW_TRANSACTIONS
 
 BUY = {
@@ -129,6 +131,34 @@ def test_portfolio_records_as_csv_are_known_by_their_columns(
     assert (said["topic"], said["sent"]) == ("portfolios", 1)
     assert json.loads(message.value()) == RECORD
     assert portfolio.json("ingest", file, "--transactions", code=1)["malformed"] == 1
+
+
+@pytest.mark.parametrize(("kind", "event"), REFERENCE, ids=[kind.name for kind, _ in REFERENCE])
+@pytest.mark.parametrize("is_csv", [True, False])
+def test_files_of_reference_data_are_known_by_their_first_line(
+    portfolio: Portfolio,
+    servers: Connections,
+    tmp_path: Path,
+    kind: Kind[Any],
+    event: dict[str, object],
+    is_csv: bool,
+) -> None:
+    if is_csv:
+        file = tmp_path / "file"
+        cells = ['"' + str(value).replace("False", "false") + '"' for value in event.values()]
+        lines(file, ",".join(event), ",".join(cells))
+    else:
+        file = lines(tmp_path / "file", event)
+    said = portfolio.json("ingest", file)
+    (message,) = read(servers.kafka, kind.name)
+    assert (said["topic"], said["sent"]) == (kind.name, 1)
+    assert (message.key().decode(), message.partition()) == (
+        "|".join(str(event[name]) for name in kind.identity), 0,
+    )  # fmt: skip
+    assert kind.decode(message.value()) == kind.decode(json.dumps(event).encode())
+    assert portfolio.json("ingest", file, "--transactions", code=1)["malformed"] == 1
+    flag = f"--{kind.name.replace('_', '-')}"
+    assert portfolio.json("ingest", file, flag)["topic"] == kind.name
 
 
 def test_every_line_of_a_file_with_a_stray_quote_is_sent_or_named(

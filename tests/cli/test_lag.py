@@ -14,7 +14,7 @@ from cli.workers import Workers, WorkerStatus
 from migrations.upgrade import upgrade
 from streams.topics import Admin
 from tests.system.log import make_topics_anew
-from wire.topics import COMPLETED, RAW_TRANSACTIONS
+from wire.topics import COMPLETED, RAW_TRANSACTIONS, REFERENCE
 
 PLACE = (COMPLETED.name, 3)
 NOBODY = Workers([], {})
@@ -108,6 +108,20 @@ def test_the_store_is_behind_by_what_its_progress_does_not_cover(
         cursor.execute("INSERT INTO store_progress VALUES (%s, %s, 4)", PLACE)
     connection.close()
     assert behind_the_store(found, 8) == 0
+
+
+def test_reference_data_that_is_not_stored_is_counted(found: Connections) -> None:
+    upgrade(found.database_url)
+    producer = Producer({**found.kafka.options})
+    for topic in REFERENCE:
+        producer.produce(topic.name, b"{}", b"key", 0)
+    producer.flush(10)
+    assert behind_the_store(found, 8) == len(REFERENCE) == 4
+    connection = psycopg2.connect(found.database_url)
+    with connection, connection.cursor() as cursor:
+        cursor.execute("INSERT INTO store_progress VALUES ('fx_rates', 0, 1)")
+    connection.close()
+    assert behind_the_store(found, 8) == 3
 
 
 def test_what_a_transaction_wrote_is_counted_before_the_log_shows_its_commit(

@@ -90,7 +90,7 @@ def test_a_reset_leaves_nothing_of_what_was_there(ended: Portfolio) -> None:
     ended("ingest", file)
     assert ended.json("verify")["compared"]["table portfolios"] == 1
     ended("down")
-    assert len(ended.json("reset", "--yes")["topics"]) == 8
+    assert len(ended.json("reset", "--yes")["topics"]) == 12
     assert embedded.running(ended.settings) == {}
     ended("up", "--workers", "1", "--detach")
     assert ended.json("status")["lag"] == {"book": 0, "store": 0}

@@ -6,6 +6,7 @@ from typing import Any
 
 from tests.oracle.events import PORTFOLIOS, TRANSACTIONS, Message
 from tests.oracle.murmur2 import partition_of
+from wire.reference import Kind
 
 NOW = datetime(2024, 1, 1, tzinfo=UTC)
 
@@ -39,3 +40,10 @@ def trade(
 def portfolio(portfolio_id: str, base: str, method: str, version: int = 1) -> Message:
     record = {"base_currency": base, "cost_basis_method": method, "version": version}
     return _message(PORTFOLIOS, portfolio_id, record)
+
+
+def reference(kind: Kind[Any], event: dict[str, object]) -> Message:
+    key = "|".join(str(event.get(name)) for name in kind.identity)
+    return Message(
+        topic=kind.name, partition=0, key=key.encode(), value=json.dumps(event).encode(), when=NOW
+    )

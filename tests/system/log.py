@@ -84,10 +84,11 @@ def read(broker: Broker, topic: str) -> list[Any]:
             "fetch.wait.max.ms": 20,
         }
     )
-    places = [(topic, partition) for partition in range(PARTITIONS)]
+    [count] = [each.partitions(PARTITIONS) for each in ALL if each.name == topic]
+    places = [(topic, partition) for partition in range(count)]
     written = Ends(broker).patiently(places, IsolationLevel.READ_UNCOMMITTED)
     consumer.assign([TopicPartition(*place, 0) for place in places])
-    left, messages = set(range(PARTITIONS)), []
+    left, messages = set(range(count)), []
     until = time.monotonic() + OPEN_SECONDS_MAX
     while left:
         assert time.monotonic() < until, f"transactions in {topic} {left} are open"
