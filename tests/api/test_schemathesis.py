@@ -29,7 +29,7 @@ from tests.wire.reference import DAY, INSTRUMENT, PRICE, RATE
 from wire.reference import OF_BUSINESS_DATES, OF_FX_RATES, OF_INSTRUMENTS, OF_MARKET_PRICES
 
 CASES_LONG = 10_000
-CASES_SHORT = 130
+CASES_SHORT = 240
 CONFIG = schemathesis.Config.from_dict(
     {"checks": {"negative_data_rejection": {"expected-statuses": ["404", "413", "415", "422"]}}}
 )
