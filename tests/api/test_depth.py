@@ -13,9 +13,13 @@ ROUTES = {
     "/ingest/transaction": MESSAGE_BYTES_MAX,
     "/ingest/transactions": LIST_BYTES_MAX,
     "/ingest/portfolios": LIST_BYTES_MAX,
+    "/ingest/instruments": LIST_BYTES_MAX,
+    "/ingest/market-prices": LIST_BYTES_MAX,
+    "/ingest/fx-rates": LIST_BYTES_MAX,
+    "/ingest/business-dates": LIST_BYTES_MAX,
 }
 FRAMES = ("%s", '{"transactions":%s}', '{"portfolios":[%s]}', '{"transactions":[{"price":%s}]}',
-          '{"transaction_id":%s}', '{"x":%s}')  # fmt: skip
+          '{"market_prices":[{"price":%s}]}', '{"transaction_id":%s}', '{"x":%s}')  # fmt: skip
 
 
 def deep(bytes_max: int) -> Iterator[bytes]:
@@ -47,7 +51,8 @@ def test_a_deep_body_is_refused_and_the_api_goes_on(api: httpx.Client, path: str
     "path", [path for path, most in ROUTES.items() if most > MESSAGE_BYTES_MAX]
 )
 def test_the_deepest_list_is_refused_and_the_api_goes_on(api: httpx.Client, path: str) -> None:
+    name = path.rpartition("/")[2].replace("-", "_").encode()
     for opening in (b"[", b'{"a":'):
-        body = b'{"transactions":' + opening * ((LIST_BYTES_MAX - 100) // len(opening))
+        body = b'{"%b":' % name + opening * ((LIST_BYTES_MAX - 100) // len(opening))
         assert errors_of(api.post(path, content=body))
     assert api.get("/livez").status_code == 200

@@ -77,7 +77,7 @@ def test_every_field_of_each_kind_is_stored_as_it_was_written(
     database: extensions.connection,
 ) -> None:
     for kind, event in FULL:
-        store(database, log([event], kind, start=5))
+        store(database, log([event], kind, start=5), at=0)
     assert rows(database, "instruments") == [
         INSTRUMENT
         | {
@@ -168,7 +168,7 @@ def test_a_log_cut_anyhow_comes_to_the_same(database: extensions.connection) -> 
 
 def test_a_dead_letter_says_what_it_was_and_why(database: extensions.connection) -> None:
     value = b'{"security_id":"A","price":"-1"}'
-    store(database, [Sent("market_prices", 0, 9, TIMESTAMP, b"\x00k\\", value)])
+    store(database, [Sent("market_prices", 0, 9, TIMESTAMP, b"\x00k\\", value)], at=0)
     [letter] = rows(database, "dead_letters")
     assert (letter["topic"], letter["partition"], letter["offset"]) == ("market_prices", 0, 9)
     assert (bytes(letter["key"]), bytes(letter["value"])) == (b"\x00k\\", value)
