@@ -11,7 +11,7 @@ from typing import Protocol
 import msgspec
 
 from calculator import Source
-from streams.step import AS_OF, ERRORS, SOURCE_OFFSET, SOURCE_PARTITION, SOURCE_TOPIC
+from streams.step import AS_OF, ERRORS, SOURCE_OFFSET, SOURCE_PARTITION, SOURCE_TOPIC, bounded
 from wire.topics import COMPLETED, DEAD_LETTER, PORTFOLIOS_CURRENT, POSITIONS
 
 FIRST = "first"  # header of a result whose transaction had none before
@@ -301,7 +301,7 @@ def letter_line(source: Source, record: Letter, errors: bytes, as_of: int | None
     received_at = _EPOCH + timedelta(milliseconds=max(0, record.timestamp))
     return (
         f"{source.topic.translate(_ESCAPES)}\t{source.partition}\t{source.offset}\t"
-        f"{_bytea(record.key)}\t{_bytea(record.value)}\t"
+        f"{_bytea(bounded(record.key))}\t{_bytea(bounded(record.value))}\t"
         f"{errors.decode().translate(_ESCAPES)}\t{received_at.isoformat()}\t"
         f"{NULL if as_of is None else as_of}\n"
     )

@@ -21,11 +21,12 @@ from cli.verify.database import (
 from cli.verify.inputs import Event, Inputs, Partition, read_inputs
 from cli.verify.live import LiveTables
 from cli.verify.published import TOPICS, Published, read_published
+from cli.verify.reference import compare_reference
 from cli.verify.report import A_ROW, NOTHING, Report, Row
 from cli.workers import Workers
 from streams.topics import Admin
 from wire.portfolios import decode_portfolio
-from wire.topics import COMPLETED, INPUTS, PORTFOLIOS, PORTFOLIOS_CURRENT, POSITIONS
+from wire.topics import COMPLETED, INPUTS, PORTFOLIOS, PORTFOLIOS_CURRENT, POSITIONS, REFERENCE
 from wire.transactions import decode_transaction
 
 RESULT_COLUMNS = (*TRANSACTION_COLUMNS, "disposals")
@@ -41,7 +42,9 @@ def check(
     kafka = Admin(found.kafka)
     numbers = range(partitions)
     input_places = [(topic.name, number) for topic in INPUTS for number in numbers]
+    reference_places = [(topic.name, 0) for topic in REFERENCE]
     input_ends = end_offsets(kafka, input_places)
+    reference_ends = end_offsets(kafka, reference_places)
     result_ends = end_offsets(kafka, [(topic.name, n) for topic in TOPICS for n in numbers])
     report = Report(limit)
     inputs = read_inputs(found.kafka, input_ends, partitions)
@@ -56,8 +59,10 @@ def check(
             books = fold(inputs.partitions[number], published, default_method)
             inputs.partitions[number] = Partition()  # it has served, and it was large
             comparison.compare(number, books, published)
-        comparison.compare_the_rest()
-    report.has_moved = end_offsets(kafka, input_places) != input_ends
+        reference = compare_reference(found.kafka, reference_ends, database, report)
+        comparison.compare_the_rest(reference)
+    ends = input_ends | reference_ends
+    report.has_moved = end_offsets(kafka, ends) != ends
     return report
 
 
@@ -88,8 +93,8 @@ class Comparison:
         self._compare_live(number, books, positions)
         self._compare_live_transactions(number, results)
 
-    def compare_the_rest(self) -> None:
-        """Rows of portfolios that never were, and what could not be read."""
+    def compare_the_rest(self, reference: Rows) -> None:
+        """Rows of portfolios that never were, and dead letters, those of reference data given."""
         for table in TABLES:
             for portfolio_id in self._database.portfolio_ids(table) - self._portfolio_ids:
                 self._report.add(f"table {table}", portfolio_id, "", NOTHING, A_ROW)
@@ -97,6 +102,7 @@ class Comparison:
             source: (record.key, record.value, record.errors)
             for source, record in self._unreadable.items()
         }
+        expected |= reference
         letters = self._database.dead_letters()
         for source in self._perhaps_dead - self._conflicts.keys():
             letters.pop(source, None)

@@ -9,7 +9,6 @@ from psycopg2.extensions import ISOLATION_LEVEL_REPEATABLE_READ
 from calculator import Source
 from cli.verify.report import Row
 from cli.verify.rows import CONTENT, DISPOSAL, OUTCOME, PORTFOLIO, POSITION, SOURCE
-from wire.topics import REFERENCE
 
 TRANSACTION_COLUMNS = (*CONTENT, *OUTCOME, *SOURCE, "as_of")
 DISPOSAL_COLUMNS = ("security_id", "disposed_at", *DISPOSAL, "as_of")
@@ -60,17 +59,19 @@ class Database:
         }
 
     def dead_letters(self) -> dict[Source, Row]:
-        """key, value, and the errors as (field, rule) pairs; those of reference data are not of
-        the books."""
+        """key, value, and the errors as (field, rule) pairs."""
         found: dict[Source, Row] = {}
         for topic, partition, offset, key, value, errors in self._all(
             'SELECT topic, partition, "offset", key, value, errors FROM dead_letters'
-            " WHERE topic <> ALL(%s)",
-            ([topic.name for topic in REFERENCE],),
         ):
             pairs = tuple((error["field"], error["rule"]) for error in errors)
             found[Source(topic, partition, offset)] = (_bytes(key), _bytes(value), pairs)
         return found
+
+    def reference(self, table: str, keys: tuple[str, ...], columns: tuple[str, ...]) -> Rows:
+        """All rows of one kind of reference data."""
+        found = self._all(f"SELECT {', '.join((*keys, *columns))} FROM {table}")
+        return {row[: len(keys)]: row[len(keys) :] for row in found}
 
     def portfolio_ids(self, table: str) -> set[str]:
         """Of every row."""

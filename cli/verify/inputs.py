@@ -75,7 +75,7 @@ class Inputs:
             return
         home = self._home(content)
         if home != message.partition():
-            self.unreadable[source] = Unreadable(FORWARDED_TWICE, *_parts(message))
+            self.unreadable[source] = Unreadable(FORWARDED_TWICE, *parts_of(message))
         elif self.misrouted.get(source) != content:
             self._arrive(source, content, home, is_direct=False)
 
@@ -86,8 +86,7 @@ class Inputs:
         else:
             content = decode_transaction(message.value())
         if isinstance(content, Malformed):
-            errors = tuple((error.field, error.rule.value) for error in content.errors)
-            self.unreadable[source] = Unreadable(errors, *_parts(message))
+            self.unreadable[source] = unreadable(message, content)
             return None
         return content
 
@@ -111,15 +110,20 @@ def read_inputs(broker: Broker, ends: Mapping[Place, int], partitions: int) -> I
     inputs = Inputs([Partition() for _ in range(partitions)])
     forwarded = {place: end for place, end in ends.items() if place[0] == FORWARDED.name}
     for message in read(broker, {p: end for p, end in ends.items() if p not in forwarded}):
-        source = _source(message)
+        source = source_of(message)
         inputs.add(source, message)
         inputs.events += source.topic == RAW_TRANSACTIONS.name
     for message in read(broker, forwarded):
-        inputs.add_forwarded(_source(message), message)
+        inputs.add_forwarded(source_of(message), message)
     return inputs
 
 
-def _source(message: Message) -> Source:
+def unreadable(message: Message, content: Malformed) -> Unreadable:
+    errors = tuple((error.field, error.rule.value) for error in content.errors)
+    return Unreadable(errors, *parts_of(message))
+
+
+def source_of(message: Message) -> Source:
     (topic, partition), offset = place_of(message)
     return Source(topic, partition, offset)
 
@@ -133,6 +137,6 @@ def _headers(message: Message) -> Headers:
     return headers or []
 
 
-def _parts(message: Message) -> tuple[bytes | None, bytes | None]:
+def parts_of(message: Message) -> tuple[bytes | None, bytes | None]:
     """Key and value, as a dead letter gives them."""
     return bounded(message.key()), bounded(message.value())

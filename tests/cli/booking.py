@@ -51,13 +51,34 @@ RECORDS = [
 ]
 UNREADABLE = 3
 
-# Records that no producer of events would send; six of them are dead letters, one is an event.
+_PRICE: dict[str, object] = {
+    "security_id": "ACME",
+    "price_date": "2024-01-31",
+    "price": "1.50",
+    "currency": "USD",
+}
+# Topic and record: two of them are dead letters, four are in force.
+REFERENCE: list[tuple[str, dict[str, object]]] = [
+    ("market_prices", _PRICE | {"version": 2}),
+    ("market_prices", _PRICE | {"price": "1.4"}),
+    ("market_prices", _PRICE | {"version": 2, "price": "1.5"}),
+    ("market_prices", _PRICE | {"version": 2, "price": "1.6"}),
+    ("market_prices", _PRICE | {"price": "-1"}),
+    ("instruments", {"security_id": "ACME", "instrument_currency": "USD", "name": "Acme"}),
+    ("fx_rates", {"from_currency": "USD", "to_currency": "EUR", "rate_date": "2024-01-31",
+                  "rate": "0.9"}),
+    ("business_dates", {"business_date": "2024-01-31"}),
+]  # fmt: skip
+REFERENCE_DEAD = 2
+
+# Records that no producer of events would send; seven of them are dead letters, one is an event.
 _HUGE = b" " * (PART_BYTES_MAX + 1)
 _NAMED = [("source-topic", RAW.encode()), ("source-partition", b"7"), ("source-offset", b"9999")]
 _ODD = [("source-topic", b'"'), ("source-partition", b"x"), ("source-offset", None)]
 _EVENT = trade("F1", "BUY", "2024-06-01", "1", "1", security_id="STRAY")
 STRAYS: list[tuple[str, bytes | None, int, Headers]] = [
     (RAW, _HUGE, HOME, [("large", _HUGE)]),
+    ("market_prices", _HUGE, 0, []),
     # What no worker forwarded.
     (FORWARDED.name, b"junk", HOME, []),
     (FORWARDED.name, None, HOME, _ODD),

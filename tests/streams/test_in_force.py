@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from streams import in_force
 from streams.in_force import decide, gather, lines
+from streams.step import PART_BYTES_MAX
 from tests.streams.reference import Sent, expected, log, price
 from tests.wire.reference import FULL
 from wire.reference import OF_BUSINESS_DATES, OF_INSTRUMENTS, OF_MARKET_PRICES, Identity, Kind
@@ -106,6 +107,13 @@ def test_a_row_is_what_copy_wants() -> None:
         OF_BUSINESS_DATES
     ]
     assert lines(OF_BUSINESS_DATES, [arrival]) == b"DEFAULT\t2024-01-02\tTrue\t1\t0\n"
+
+
+def test_a_dead_letter_leaves_out_what_no_database_could_take() -> None:
+    [sent] = log([b" " * (PART_BYTES_MAX + 1)])
+    [letter] = gather([sent]).dead_letters
+    key, value = letter.split("\t")[3:5]
+    assert (key, value) == ("\\\\x" + b"key".hex(), "\\N")
 
 
 @pytest.mark.parametrize(("kind", "event"), FULL, ids=[kind.name for kind, _ in FULL])
