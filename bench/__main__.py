@@ -25,6 +25,7 @@ BENCHMARKS: Mapping[str, tuple[str, ...]] = {
     "memory": (),
     "latency": (),
     "ingest": (),
+    "prices": (),
     "restart": (),
     "rebalance": (),
 }

@@ -1,13 +1,15 @@
-"""The floor of the sink: what it costs at least to get the results from Kafka into PostgreSQL.
+"""The floor of the sink: what it costs at least to get records from Kafka into PostgreSQL.
 
-A bare consumer of the results topic and a COPY of its rows, without disposals, positions,
-progress or second index: no store can be faster than this on the same machine.
+A bare consumer of one topic and a COPY of its rows, without disposals, positions, progress or
+second index: no store can be faster than this on the same machine.
 """
 
 import io
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 import psycopg2
@@ -17,15 +19,30 @@ from bench.load import PARTITIONS
 from bench.machine import Snapshot, Usage
 from bench.stage import BenchmarkError, Stage
 from streams.rows import TRANSACTION_COLUMNS
-from wire.topics import COMPLETED
+from wire.topics import COMPLETED, Topic
 
 RECORDS_A_TRANSACTION = 8000  # as the store
 SILENCE_SECONDS_MAX = 30.0
 TABLE = "floor"
-# The text of each column as it stands in the JSON; the disposals are passed over.
-_Row = msgspec.defstruct("_Row", [(name, msgspec.Raw) for name in TRANSACTION_COLUMNS], gc=False)
-_decode = msgspec.json.Decoder(_Row).decode
 _texts = msgspec.structs.astuple
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """What is read, and the table whose rows it becomes."""
+
+    topic: Topic
+    table: str
+    columns: tuple[str, ...]
+    primary_key: str
+
+    def decoder(self) -> Callable[[bytes], Any]:
+        """The text of each column as it stands in the JSON; all else there is passed over."""
+        row = msgspec.defstruct("_Row", [(name, msgspec.Raw) for name in self.columns], gc=False)
+        return msgspec.json.Decoder(row).decode
+
+
+RESULTS = Copied(COMPLETED, "transactions", TRANSACTION_COLUMNS, "portfolio_id, transaction_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +53,8 @@ class Floor:
     cpu_us: dict[str, float]
 
 
-def measure(stage: Stage, events: int, *, has_primary_key: bool) -> Floor:
-    """Read the results of all events and copy them."""
+def measure(stage: Stage, events: int, *, has_primary_key: bool, copied: Copied = RESULTS) -> Floor:
+    """Read so many records and copy them; the topic has no more."""
     url = stage.connections.database_url
     consumer = Consumer(
         {
@@ -49,18 +66,20 @@ def measure(stage: Stage, events: int, *, has_primary_key: bool) -> Floor:
         }
     )
     connection = psycopg2.connect(url)
-    _create(connection, has_primary_key=has_primary_key)
+    _create(connection, copied, has_primary_key=has_primary_key)
+    statement, decode = _copy_statement(copied), copied.decoder()
     servers = stage.servers()
     begin, own = Snapshot.take(servers), time.process_time()
-    consumer.assign([TopicPartition(COMPLETED.name, p, 0) for p in range(PARTITIONS)])
+    topic, partitions = copied.topic.name, range(copied.topic.partitions(PARTITIONS))
+    consumer.assign([TopicPartition(topic, partition, 0) for partition in partitions])
     left, heard_at = events, time.monotonic()
     while left:
         values = _next_values(consumer)
         if values:
-            _copy(connection, values)
+            _copy(connection, statement, [_texts(decode(value)) for value in values])
             left, heard_at = left - len(values), time.monotonic()
         elif time.monotonic() - heard_at > SILENCE_SECONDS_MAX:
-            raise BenchmarkError(f"{left} results are missing in {COMPLETED.name}")
+            raise BenchmarkError(f"{left} records are missing in {topic}")
     own = time.process_time() - own
     usage = Usage.between(begin, Snapshot.take(servers), events)
     consumer.close()
@@ -68,13 +87,15 @@ def measure(stage: Stage, events: int, *, has_primary_key: bool) -> Floor:
     return Floor(events / usage.seconds, {"sink": own / events * 1e6, **usage.cpu_us})
 
 
-def _create(connection: psycopg2.extensions.connection, *, has_primary_key: bool) -> None:
-    names = ", ".join(TRANSACTION_COLUMNS)
+def _create(
+    connection: psycopg2.extensions.connection, copied: Copied, *, has_primary_key: bool
+) -> None:
+    names = ", ".join(copied.columns)
     with connection, connection.cursor() as cursor:
         cursor.execute(f"DROP TABLE IF EXISTS {TABLE}")
-        cursor.execute(f"CREATE TABLE {TABLE} AS SELECT {names} FROM transactions WITH NO DATA")
+        cursor.execute(f"CREATE TABLE {TABLE} AS SELECT {names} FROM {copied.table} WITH NO DATA")
         if has_primary_key:
-            cursor.execute(f"ALTER TABLE {TABLE} ADD PRIMARY KEY (portfolio_id, transaction_id)")
+            cursor.execute(f"ALTER TABLE {TABLE} ADD PRIMARY KEY ({copied.primary_key})")
 
 
 def _next_values(consumer: Consumer) -> list[bytes]:
@@ -82,17 +103,20 @@ def _next_values(consumer: Consumer) -> list[bytes]:
     for message in consumer.consume(RECORDS_A_TRANSACTION, 0.2):
         value = message.value()
         if message.error() is not None or value is None:
-            raise BenchmarkError(f"{COMPLETED.name} cannot be read: {message.error()}")
+            raise BenchmarkError(f"{message.topic()} cannot be read: {message.error()}")
         values.append(value)
     return values
 
 
-def _copy(connection: psycopg2.extensions.connection, values: list[bytes]) -> None:
-    lines = b"\n".join([b"\t".join(_texts(_decode(value))) for value in values])
+def _copy_statement(copied: Copied) -> str:
+    return f"COPY {TABLE} ({', '.join(copied.columns)}) FROM STDIN (NULL 'null')"
+
+
+def _copy(
+    connection: psycopg2.extensions.connection, statement: str, rows: list[tuple[bytes, ...]]
+) -> None:
+    lines = b"\n".join([b"\t".join(row) for row in rows])
+    # No text of the loads has a quote or anything that needs escaping.
+    text = io.BytesIO(lines.replace(b'"', b"") + b"\n")
     with connection, connection.cursor() as cursor:
-        cursor.copy_expert(
-            # No text of the load has a quote or anything that needs escaping.
-            f"COPY {TABLE} FROM STDIN (NULL 'null')",
-            io.BytesIO(lines.replace(b'"', b"") + b"\n"),
-            1 << 20,
-        )
+        cursor.copy_expert(statement, text, 1 << 20)

@@ -159,7 +159,7 @@ def send_records(
     records: Iterable[tuple[str, bytes]],
     per_second: float = math.inf,
 ) -> None:
-    """Put (portfolio_id, value) into a topic, evenly at a pace, and wait until all are there."""
+    """Put (key, value) into a topic, evenly at a pace, and wait until all are there."""
     failed: list[KafkaError] = []
     producer = Producer(
         {
@@ -176,9 +176,9 @@ def send_records(
     began, sent, left = time.monotonic(), 0, iter(records)
     at_once = int(max(1, min(1000, per_second * _PACE_SECONDS)))
     while chunk := list(islice(left, at_once)):
-        for portfolio_id, value in chunk:
-            partition = partition_of(portfolio_id, PARTITIONS)
-            _patiently(producer, topic.name, value, portfolio_id, partition)
+        for key, value in chunk:
+            partition = partition_of(key, topic.partitions(PARTITIONS))
+            _patiently(producer, topic.name, value, key, partition)
         producer.poll(0)
         sent += len(chunk)
         time.sleep(max(0.0, began + sent / per_second - time.monotonic()))
