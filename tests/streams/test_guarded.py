@@ -149,7 +149,8 @@ def test_a_store_opens_its_door_with_the_secret_it_was_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, secret: str | None, status: int
 ) -> None:
     opened: list[FastAPI] = []
-    app = SimpleNamespace(standing=lambda: standing.OK, progress=dict)
+    reference = SimpleNamespace(start=lambda: None)
+    app = SimpleNamespace(standing=lambda: standing.OK, stored=dict, reference=reference)
     monkeypatch.setattr(store, "open_door", lambda api, host, port: opened.append(api))
     monkeypatch.setattr(store, "create_app", lambda settings: app)
     for name in ("Folder", "create_topics"):
