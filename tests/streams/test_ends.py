@@ -1,13 +1,12 @@
-import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 
 import pytest
-from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import IsolationLevel, KafkaError, KafkaException, Producer
 
 from cli.servers import Connections
 from streams import ends
-from streams.ends import Ends, Undecided, demand_decided
+from streams.ends import Ends, Place, Undecided, demand_decided
 from streams.topics import create_topics
 from tests.streams.lanes import PARTITIONS
 from wire.broker import Broker
@@ -43,22 +42,36 @@ def test_a_transaction_whose_end_never_comes_is_named(
     demand_decided(Ends(kafka), [P - 1])
 
 
+class WatchedEnds(Ends):
+    """Does something behind the first look at what is committed."""
+
+    def __init__(self, kafka: Broker, then: Callable[[], None]) -> None:
+        super().__init__(kafka)
+        self._then: Callable[[], None] | None = then
+
+    def patiently(
+        self, places: Collection[Place], level: IsolationLevel = IsolationLevel.READ_COMMITTED
+    ) -> dict[Place, int]:
+        found = super().patiently(places, level)
+        if level is IsolationLevel.READ_COMMITTED and self._then is not None:
+            then, self._then = self._then, None
+            then()
+        return found
+
+
 def test_one_that_is_only_under_way_is_waited_for(kafka: Broker, opened: Producer) -> None:
-    is_committing = threading.Event()
+    looks: list[bool] = []
 
     def commit() -> None:
-        is_committing.set()
+        looks.append(True)
         opened.commit_transaction()
         # The next one was not open when it was looked.
         opened.begin_transaction()
         opened.produce(CHANGELOG.name, b"", b"key", P)
         opened.flush()
 
-    committing = threading.Timer(1.0, commit)
-    committing.start()
-    demand_decided(Ends(kafka), [P])
-    assert is_committing.is_set()
-    committing.join()
+    demand_decided(WatchedEnds(kafka, commit), [P])
+    assert looks
 
 
 @pytest.mark.parametrize(
