@@ -75,7 +75,8 @@ class KeptHolding:
             self._forget_lots()
         self._sums = sums_now(self._sums, lots)
         self._assert_conserved()
-        if self.lots_at_hand > state.INLINE_MAX:
+        has_pages = self._pages is not None and len(self._pages) > 0
+        if self.lots_at_hand > (state.INLINE_BESIDE_PAGES_MAX if has_pages else state.INLINE_MAX):
             self._put_away()
         if self._pages is not None:
             yield from self._pages.records()
@@ -95,12 +96,12 @@ class KeptHolding:
             self._lots.reserve = self._pages
 
     def _put_away(self) -> None:
-        """Leave a third of what may lie inline, and put the others into whole pages: those that are
-        relieved last, which lie still the longest."""
+        """Leave a third of what may lie inline beside pages, and put the others into whole ones:
+        those that are relieved last, which lie still the longest."""
         holding = self.holding
         if self._pages is None:
             self._pages = open_pages(self._db, state.StoredHolding(holding, 0, state.NOT_PAGED))
-        spare = self.lots_at_hand - state.INLINE_MAX // 3
+        spare = self.lots_at_hand - state.INLINE_BESIDE_PAGES_MAX // 3
         kept = self.lots_at_hand - spare // state.PAGE_SIZE * state.PAGE_SIZE
         self._pages.put(holding.lots.put_away(kept))
 

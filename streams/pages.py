@@ -7,12 +7,16 @@ overlap, because whatever the record has too much of makes a page of its own; th
 key holds the lot that comes first. So an event costs the lots it takes, however many there are.
 """
 
+from bisect import insort
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any, Protocol
 
 from calculator import Lot, Place, ReliefMethod, place_of
 from streams import state
 from streams.sums import sums
+
+_AHEAD = 16  # keys that are looked up at a time, as most of it is to find the first of them
 
 
 class Pages(Protocol):
@@ -33,9 +37,9 @@ class PagedLots:
         self.paged = paged
         self._gone: set[bytes] = set()
         self._new: dict[bytes, bytes] = {}
-        self._first: tuple[bytes, Place] | None = None
-        self._is_first_known = not paged.lots
-        self._lowest = prefix  # no page has a lower key
+        self._ahead: list[bytes] = []  # the keys of all pages up to
+        self._looked_up_to = prefix
+        self._first: Place | None = None  # of the lowest of these pages, once it was asked for
         self._all: dict[bytes, list[Place]] | None = None
 
     def __len__(self) -> int:
@@ -44,16 +48,13 @@ class PagedLots:
     # -- reading
 
     def first(self) -> Place | None:
-        if not self._is_first_known:
-            self._first, self._is_first_known = self._look_for_first(), True
-        return None if self._first is None else self._first[1]
-
-    def _look_for_first(self) -> tuple[bytes, Place] | None:
-        if not self.paged.lots:
-            return None
-        self._lowest = key = next(self._keys(self._lowest), b"")
-        assert key, "each lot lies in one place"
-        return key, self._places(key)[0]
+        if self._first is None and self.paged.lots:
+            if not self._ahead:
+                self._ahead = list(islice(self._keys(self._looked_up_to), _AHEAD))
+                assert self._ahead, "each lot lies in one place"
+                self._looked_up_to = self._ahead[-1]
+            self._first = self._places(self._ahead[0])[0]
+        return self._first
 
     def _keys(self, from_key: bytes) -> Iterator[bytes]:
         for key in self._db.keys(from_key):
@@ -67,10 +68,8 @@ class PagedLots:
         return state.decode_places(self._method, key[len(self._prefix) :])
 
     def bring_first(self) -> list[Lot]:
-        self.first()
-        assert self._first is not None
-        key = self._first[0]
-        return self._bring(key, self._read(key))
+        assert self.first() is not None
+        return self._bring(self._ahead[0], self._read(self._ahead[0]))
 
     def bring(self, place: Place) -> list[Lot]:
         if self._all is None:
@@ -92,8 +91,9 @@ class PagedLots:
         self._gone.add(key)
         if self._all is not None:
             del self._all[key]
-        if self._first is not None and key == self._first[0]:
-            self._first, self._is_first_known = None, False
+        if key in self._ahead:
+            self._ahead.remove(key)
+        self._first = None
         self._count(lots, -1)
         return lots
 
@@ -119,17 +119,16 @@ class PagedLots:
             places = (state.encode_place(self._method, place) for place in (first, last))
             key = self._prefix + b"".join(places)
             self._new[key] = state.encode_page(page)
-            self._lowest = min(key, self._lowest)
-            if self._is_first_known and (self._first is None or key < self._first[0]):
-                self._first = key, first
+            if key < self._looked_up_to:
+                insort(self._ahead, key)
+                self._first = None
             self._count(page, 1)
 
     def start_anew(self, method: ReliefMethod) -> None:
         """Forget all lots."""
         self._gone.update(self._keys(self._prefix))
         self._method, self.paged = method, state.NOT_PAGED
-        self._first, self._is_first_known = None, True
-        self._lowest, self._all = self._prefix, None
+        self._ahead, self._first, self._looked_up_to, self._all = [], None, self._prefix, None
 
     def records(self) -> Iterator[tuple[bytes, bytes | None]]:
         """What to write: pages that went and pages that came."""

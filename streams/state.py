@@ -1,6 +1,6 @@
 """The layout of a partition's state: keys that sort as needed, and what their values hold.
 
-    h portfolio security            holding: terms, totals, cursors, up to INLINE_MAX open lots
+    h portfolio security            holding: terms, totals, cursors, the first open lots
     l portfolio security places     further open lots, PAGE_SIZE a page, by the places of its
                                     first and its last lot in the order of relief
     t portfolio transaction         journal entry: the result JSON (wire.results)
@@ -31,8 +31,9 @@ PROGRESS = b"!"
 CHANGELOG_READ = b"!changelog"  # local: offset of the last changelog record in the state
 RESULTS_READ = b"!results"  # local: the same of the results topic
 WRITTEN_AT = b"!written"  # local: seconds since the epoch of the last write
-INLINE_MAX = 48
-PAGE_SIZE = 16
+INLINE_MAX = 48  # lots of a holding without pages
+INLINE_BESIDE_PAGES_MAX = 24  # lots of one with pages
+PAGE_SIZE = 8
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)

@@ -71,7 +71,9 @@ def test_whatever_the_batches_slices_restarts_and_caches_the_state_is_that_of_th
     left = 0
     for seed in range(part * SEEDS // 2, (part + 1) * SEEDS // 2):
         random = Random(f"state {seed}")
-        monkeypatch.setattr(state, "INLINE_MAX", random.choice((2, 3, 48)))
+        inline_max = random.choice((2, 3, 48))
+        monkeypatch.setattr(state, "INLINE_MAX", inline_max)
+        monkeypatch.setattr(state, "INLINE_BESIDE_PAGES_MAX", random.choice((1, inline_max)))
         monkeypatch.setattr(state, "PAGE_SIZE", random.choice((1, 2)))
         stored = Stored(random.choice(list(ReliefMethod)), random.choice((0, 1, 3, 1000)))
         events = with_more_terms(random, a_history(random, random.choice((2, 4, 12))))

@@ -86,7 +86,7 @@ def test_an_event_reads_the_pages_of_the_lots_it_takes_and_no_other(
         assert len([key for key, value in written.items() if value is None]) <= 4
         holding = books.journal.holding("P", "S")
         assert holding is not None
-        assert len(holding.lots.at_hand) <= state.INLINE_MAX
+        assert len(holding.lots.at_hand) <= state.INLINE_BESIDE_PAGES_MAX
         assert len([key for key in before if key not in books.pages()]) <= 4
 
 
@@ -120,7 +120,7 @@ def test_the_lots_relieved_next_lie_inline(table: Table) -> None:
     assert [lot.lot_id for lot in books.lots()[: len(inline)]] == [
         lot.lot_id for lot in books.stored().holding.lots
     ]
-    assert state.INLINE_MAX // 3 <= len(inline) < state.INLINE_MAX
+    assert state.INLINE_BESIDE_PAGES_MAX // 3 <= len(inline) < state.INLINE_BESIDE_PAGES_MAX
 
 
 @pytest.mark.parametrize("method", BY_LOT)
@@ -306,7 +306,7 @@ def test_a_holding_larger_than_the_bound_is_not_cached() -> None:
 
 def test_only_the_lots_at_hand_count(table: Table) -> None:
     books = with_lots(table, ReliefMethod.FIFO)
-    assert books.journal.cached_lots <= state.INLINE_MAX + 1
+    assert books.journal.cached_lots <= state.INLINE_BESIDE_PAGES_MAX + 1
 
 
 @pytest.mark.parametrize("lots_max", [0, 40, 1_000])
