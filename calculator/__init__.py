@@ -33,22 +33,28 @@ from calculator.booked import Booked
 from calculator.booking import book
 from calculator.holding import Holding
 from calculator.journal import Entry, Journal, MemoryJournal, Source
-from calculator.ledger import Ledger, Taken
+from calculator.ledger import Ledger
 from calculator.lot import POOL, Disposal, Lot
 from calculator.money import EXACT, plain
 from calculator.open_lots import OpenLots, Place, Reserve, place_of
 from calculator.portfolio import Portfolio
+from calculator.rate_uses import RateUse, RateUses
+from calculator.rates import CROSS_CURRENCY, MAX_AGE_DAYS, FxRate, Pair, Rates, Resolved
 from calculator.rejection import Reason, Rejection, Status
 from calculator.relief import ReliefMethod
+from calculator.taken import Taken
 from calculator.transaction import Cancellation, Kind, Order, Transaction, TransactionType
 
 __all__ = [
+    "CROSS_CURRENCY",
     "EXACT",
+    "MAX_AGE_DAYS",
     "POOL",
     "Booked",
     "Cancellation",
     "Disposal",
     "Entry",
+    "FxRate",
     "Holding",
     "Journal",
     "Kind",
@@ -57,12 +63,17 @@ __all__ = [
     "MemoryJournal",
     "OpenLots",
     "Order",
+    "Pair",
     "Place",
     "Portfolio",
+    "RateUse",
+    "RateUses",
+    "Rates",
     "Reason",
     "Rejection",
     "ReliefMethod",
     "Reserve",
+    "Resolved",
     "Source",
     "Status",
     "Taken",

@@ -21,22 +21,25 @@ from calculator.transaction import Kind, Transaction
 LOTS_RELIEVED_MAX = 50_000
 
 
-def book(holding: Holding, lots: Iterable[Lot], transaction: Transaction) -> Booked | Rejection:
-    """Book the next transaction in booking order; `lots` come in order of relief."""
+def book(
+    holding: Holding, lots: Iterable[Lot], transaction: Transaction, rate: Decimal | None = None
+) -> Booked | Rejection:
+    """Book the next transaction in booking order; `lots` come in order of relief. `rate` is base
+    currency per unit of the trade currency, for a transaction that needs one and brings none."""
     with localcontext(EXACT):
-        return book_in_context(holding, lots, transaction)
+        return book_in_context(holding, lots, transaction, rate)
 
 
 def book_in_context(
-    holding: Holding, lots: Iterable[Lot], transaction: Transaction
+    holding: Holding, lots: Iterable[Lot], transaction: Transaction, rate: Decimal | None = None
 ) -> Booked | Rejection:
     """`book` for a caller that has entered `EXACT` already."""
     kind = transaction.transaction_type.kind
     base_currency, currency = holding.base_currency, transaction.trade_currency
     fx_rate = ONE
     if base_currency is not None and base_currency != currency:
-        if transaction.fx_rate is not None:
-            fx_rate = transaction.fx_rate
+        if (known := transaction.fx_rate or rate) is not None:  # neither is ever zero
+            fx_rate = known
         elif transaction.transaction_type.uses_amount:
             return Rejection(
                 Reason.FX_RATE_MUST_BE_KNOWN,

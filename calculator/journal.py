@@ -1,11 +1,14 @@
 """The journal: every transaction of a portfolio with what became of it, and where it is kept."""
 
 from bisect import bisect_left, insort
+from decimal import Decimal
 from typing import NamedTuple, Protocol
 
 from calculator.booked import Booked
 from calculator.holding import Holding
 from calculator.portfolio import Portfolio
+from calculator.rate_uses import MemoryRateUses, RateUses
+from calculator.rates import Pair
 from calculator.rejection import Rejection, Status
 from calculator.transaction import Cancellation, Order, Transaction
 
@@ -25,7 +28,15 @@ class Entry:
     re-booked it is the outcome of before, to compare with.
     """
 
-    __slots__ = ("as_of", "base_currency", "content", "is_new", "outcome", "source")
+    __slots__ = (
+        "applied_fx_rate",
+        "as_of",
+        "base_currency",
+        "content",
+        "is_new",
+        "outcome",
+        "source",
+    )
 
     def __init__(
         self,
@@ -35,11 +46,15 @@ class Entry:
         base_currency: str | None = None,
         as_of: int = 0,
         is_new: bool = False,
+        applied_fx_rate: Decimal | None = None,
     ) -> None:
         self.content = content
         self.source = source
         self.outcome = outcome
         self.base_currency = base_currency  # that the outcome was booked in
+        # Base currency per unit of the trade currency: the one found among the known rates where
+        # the transaction needed one and brought none, whatever became of it.
+        self.applied_fx_rate = applied_fx_rate
         self.as_of = as_of  # of the batch that the outcome came from
         self.is_new = is_new  # the first of its identity, and never published
 
@@ -56,6 +71,19 @@ class Entry:
             case None:
                 return None
 
+    @property
+    def rate_pair(self) -> Pair | None:
+        """Of which currencies a rate was, or is to be, found for the outcome; None: of none."""
+        content, base_currency = self.content, self.base_currency
+        if (
+            base_currency is None
+            or not isinstance(content, Transaction)
+            or content.trade_currency == base_currency
+            or not content.needs_rate
+        ):
+            return None
+        return content.trade_currency, base_currency
+
 
 class Journal(Protocol):
     """Where a ledger keeps its entries and holdings: in memory, or in a worker's tables.
@@ -70,6 +98,9 @@ class Journal(Protocol):
 
     walks: dict[str, str]
     """portfolio_id -> security_id up to which its holdings were met after a changed record."""
+
+    @property
+    def rate_uses(self) -> RateUses: ...
 
     def portfolio(self, portfolio_id: str) -> Portfolio | None: ...
     def put_portfolio(self, portfolio: Portfolio) -> None: ...
@@ -107,6 +138,7 @@ class MemoryJournal:
     def __init__(self) -> None:
         self.unsettled: dict[tuple[str, str], None] = {}
         self.walks: dict[str, str] = {}
+        self.rate_uses = MemoryRateUses()
         self.entries: dict[tuple[str, str], Entry] = {}
         self.holdings: dict[tuple[str, str], Holding] = {}
         self.portfolios: dict[str, Portfolio] = {}

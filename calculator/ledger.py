@@ -6,8 +6,9 @@ caller may take a thousand transactions and rewind once. Between the two, and af
 that ran out of steps, a holding says by its cursors how far its lots agree with its journal.
 """
 
+from collections.abc import Iterable
 from decimal import Decimal, localcontext
-from enum import StrEnum
+from itertools import groupby
 
 from calculator.booked import Booked
 from calculator.booking import book_in_context
@@ -16,20 +17,16 @@ from calculator.journal import Entry, Journal, MemoryJournal, Source
 from calculator.lot import Disposal
 from calculator.money import EXACT, rounded
 from calculator.portfolio import Portfolio
+from calculator.rate_uses import RateUse
+from calculator.rate_walks import start_walks
+from calculator.rates import FxRate, Rates
 from calculator.relief import ReliefMethod
+from calculator.taken import Taken
 from calculator.transaction import Cancellation, Kind, Order, Transaction
 
 STEPS_PER_TURN = 500  # of one holding, before the next one that waits has its turn
+_USES_AT_A_TIME = 100
 _ALL = 1 << 62
-
-
-class Taken(StrEnum):
-    """What became of an event at the door of the ledger."""
-
-    JOURNALLED = "journalled"
-    DUPLICATE = "duplicate"  # same version, same content: nothing changes
-    SUPERSEDED = "superseded"  # a higher version is known
-    CONFLICT = "conflict"  # same version, other content: the first to arrive stays
 
 
 class Ledger:
@@ -39,9 +36,11 @@ class Ledger:
         self,
         journal: Journal | None = None,
         default_method: ReliefMethod = ReliefMethod.FIFO,
+        rates: Rates | None = None,
     ) -> None:
         self.journal: Journal = MemoryJournal() if journal is None else journal
         self.default_method = default_method
+        self.rates = Rates() if rates is None else rates
         self.rewinds = 0  # since the ledger was made
         self.taken_back = 0  # entries, by these rewinds
         self.steps_taken = 0  # by the last `settle`
@@ -87,6 +86,17 @@ class Ledger:
             self.journal.put_walk(portfolio.portfolio_id, "")
         return Taken.JOURNALLED
 
+    def take_rate(self, rate: FxRate) -> Taken:
+        """Put an exchange rate in force; what it changes is booked anew by `settle`."""
+        taken = self.rates.put(rate)
+        if taken is Taken.JOURNALLED:
+            self.follow_rates([rate])
+        return taken
+
+    def follow_rates(self, changed: Iterable[FxRate]) -> None:
+        """Let `settle` book anew what these rates, which came in force in `rates`, change."""
+        start_walks(self.rates, self.journal.rate_uses, changed)
+
     def settle(self, steps: int | None = None) -> list[Entry]:
         """Book what is outstanding and return the entries whose result is new or changed.
 
@@ -99,6 +109,7 @@ class Ledger:
                 # Asked for again: its portfolio's terms may have changed since.
                 self._settle_holding(self._holding(*key), self._in_order.pop(key, []))
             self._walk()
+            self._walk_rates()
             self._go_on()
         self.steps_taken = given - self._steps
         changed = list(self._changed.values())
@@ -154,6 +165,7 @@ class Ledger:
 
     def _withdraw(self, known: Entry, transaction: Transaction) -> None:
         """Take an entry out of its holding's journal, because a higher version replaces it."""
+        self._forget_use(known)
         holding = self._holding(transaction.portfolio_id, transaction.security_id)
         order = transaction.order
         holding.journalled -= 1
@@ -204,6 +216,27 @@ class Ledger:
                         self._settle_holding(holding, [])
                 after = securities[-1]
                 self.journal.put_walk(portfolio_id, after)
+
+    def _walk_rates(self) -> None:
+        """Compare the rates that were applied, or awaited, with those in force now. Early days come
+        first: what is booked anew from there takes the new rates of later days with it."""
+        uses = self.journal.rate_uses
+        for pair, day in sorted(uses.walks, key=lambda walk: walk[1]):
+            while self._steps > 0:
+                limit = min(self._steps, _USES_AT_A_TIME)
+                found = uses.of(pair, day, uses.walks[pair, day], limit)
+                self._steps -= len(found)
+                resolved = self.rates.resolve(*pair, day)
+                rate = None if resolved is None else resolved.rate
+                differing = [use for use, applied in found if applied != rate]
+                for ids, of_holding in groupby(differing, lambda use: use[:2]):
+                    holding = self._holding(*ids)
+                    _rebook_from(holding, next(of_holding).order)
+                    self._settle_holding(holding, [])
+                if len(found) < limit:
+                    uses.drop_walk(pair, day)
+                    break
+                uses.put_walk(pair, day, found[-1][0])
 
     def _go_on(self) -> None:
         """Give holdings that are not settled their turns, until all are or no step is left."""
@@ -313,14 +346,34 @@ class Ledger:
     def _book(self, holding: Holding, entry: Entry) -> None:
         transaction = entry.content
         assert isinstance(transaction, Transaction)
-        outcome = book_in_context(holding, holding.lots, transaction)
+        base_currency = holding.base_currency or transaction.trade_currency
+        rate = None
+        if base_currency != transaction.trade_currency and transaction.needs_rate:
+            resolved = self.rates.resolve(
+                transaction.trade_currency, base_currency, transaction.transaction_date.date()
+            )
+            rate = None if resolved is None else resolved.rate
+        outcome = book_in_context(holding, holding.lots, transaction, rate)
         if isinstance(outcome, Booked):
             holding.apply(transaction, outcome)
-        base_currency = holding.base_currency or transaction.trade_currency
-        if outcome != entry.outcome or base_currency != entry.base_currency:
+        if (
+            outcome != entry.outcome
+            or base_currency != entry.base_currency
+            or rate != entry.applied_fx_rate
+        ):
+            self._forget_use(entry)
             entry.outcome, entry.base_currency = outcome, base_currency
+            entry.applied_fx_rate = rate
             self.journal.put_entry(entry)
             self._changed[transaction.portfolio_id, transaction.transaction_id] = entry
+            if (pair := entry.rate_pair) is not None:
+                self.journal.rate_uses.put(pair, RateUse.of(transaction), rate)
+
+    def _forget_use(self, entry: Entry) -> None:
+        """Before the outcome of the entry is another one, or the entry itself."""
+        if entry.outcome is not None and (pair := entry.rate_pair) is not None:
+            assert isinstance(entry.content, Transaction)
+            self.journal.rate_uses.drop(pair, RateUse.of(entry.content))
 
 
 def _rebook_from(holding: Holding, order: Order) -> None:

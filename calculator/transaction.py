@@ -75,6 +75,11 @@ class Transaction:
     encoded: object = field(default=None, init=False, compare=False, repr=False)
 
     @property
+    def needs_rate(self) -> bool:
+        """Whether an exchange rate has to be found where the base currency is another one."""
+        return self.fx_rate is None and self.transaction_type.uses_amount
+
+    @property
     def order(self) -> Order:
         return (self.transaction_date, self.transaction_type.booking_class, self.transaction_id)
 

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from calculator import Entry, Holding, Order, Portfolio, Source, Transaction
 from streams import state
 from streams.kept import HoldingCache, KeptHolding
+from streams.rate_uses import StateRateUses
 from wire import results
 
 Record = tuple[bytes, bytes | None]  # key, value; a value of None removes the key
@@ -55,6 +56,7 @@ class StateJournal:
         self._portfolios: dict[str, state.PortfolioRecord | None] = {}
         self.unsettled: dict[tuple[str, str], None] = {}
         self.walks: dict[str, str] = {}
+        self.rate_uses = StateRateUses(db)
         self._marked: set[bytes] = set()  # `r` keys in the state
         self._stored_replaced = set(keys_with(db, b"x"))
         for key in keys_with(db, b"r"):
@@ -278,6 +280,9 @@ class StateJournal:
             self._collect_holding(ids, changes, as_of)
         self._collect_portfolios(changes, as_of)
         self._collect_order(changes)
+        uses, walks = self.rate_uses.collect()
+        changes.local.extend(uses)
+        changes.changelog.extend(walks)
         self._begin()
         return changes
 

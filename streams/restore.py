@@ -14,11 +14,13 @@ import msgspec
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from calculator import TransactionType
+from calculator import Order, RateUse
 from streams import state
+from streams.rate_uses import use_key
 from streams.tables import Table, Tables
 from wire.broker import Broker
 from wire.topics import APP_ID, CHANGELOG, COMPLETED, PORTFOLIOS_CURRENT, POSITIONS, Topic
+from wire.transactions import TYPES
 
 log = structlog.get_logger(__name__)
 _RECORDS_MAX = 10_000
@@ -28,28 +30,46 @@ _SECONDS_MAX = 30.0
 Record = tuple[bytes, bytes | None, int]  # key, value, offset
 
 
-_CLASSES = {member.value: member.booking_class for member in TransactionType}
-
-
 class _Head(msgspec.Struct):
-    """What the order of the journal needs of a result."""
+    """What the order of the journal and the index of rates need of a result."""
 
     transaction_id: str
     portfolio_id: str
     security_id: str | None
     transaction_type: str
     transaction_date: datetime | None
+    trade_currency: str | None
+    fx_rate: str | None
+    status: str | None
+    base_currency: str | None
     as_of: int
+    applied_fx_rate: str | None = None
 
     @property
     def place(self) -> bytes | None:
         """The `o` key of the entry; a cancelled one has none."""
         if self.transaction_date is None or self.security_id is None:
             return None
-        booking_class = _CLASSES[self.transaction_type]
-        order = (self.transaction_date, booking_class, self.transaction_id)
         prefix = state.holding_key(self.portfolio_id, self.security_id, b"o")
-        return prefix + b"\0" + state.encode_order(order)
+        return prefix + b"\0" + state.encode_order(self._order(self.transaction_date))
+
+    def _order(self, moment: datetime) -> Order:
+        return moment, TYPES[self.transaction_type].booking_class, self.transaction_id
+
+    @property
+    def use(self) -> bytes | None:
+        """The `f` key of the entry, where it was booked and a rate was looked up for it."""
+        if self.status is None or self.fx_rate is not None or self.transaction_date is None:
+            return None
+        currency, base_currency = self.trade_currency, self.base_currency
+        assert self.security_id is not None
+        assert currency is not None
+        if currency == base_currency or base_currency is None:
+            return None
+        if not TYPES[self.transaction_type].uses_amount:
+            return None
+        use = RateUse(self.portfolio_id, self.security_id, self._order(self.transaction_date))
+        return use_key((currency, base_currency), use)
 
 
 class _Published(msgspec.Struct):
@@ -216,8 +236,12 @@ class _Update:
                 return
             if (left := known_head.place) is not None:
                 self._places.add(left)
+            if (forgotten := known_head.use) is not None:
+                self._writes[forgotten] = None
         if (place := head.place) is not None:
             self._writes[place] = b""
+        if (use := head.use) is not None:
+            self._writes[use] = (head.applied_fx_rate or "").encode()
         self._writes[key] = value
 
     def write(self, mark: bytes, offset: int) -> None:

@@ -8,9 +8,10 @@
     x portfolio security order      earlier version of an entry whose effect is still in the lots
     r portfolio security            the holding is not settled, empty
     p portfolio                     portfolio record and how far its holdings were walked
+    f w                             exchange rates applied and awaited (streams.rate_uses)
     !                               progress of the partition
 
-Local alone, with the `o` keys: how far changelog and results topic were read into the state.
+Local alone, with the `o` and `f` keys: how far changelog and results topic were read into the state.
 Parts of a key are separated by a zero byte, which no id contains, so all keys of one holding
 stand together and in order. Values are msgpack arrays that begin with LAYOUT.
 """
@@ -299,6 +300,9 @@ class Progress(msgspec.Struct, array_like=True):
     superseded: int = 0
     forwarded: int = 0
     dead: int = 0
+    fx_rates: int = 0  # next offset of that topic; what rates before it change is booked, or walked
+    fx_max_age_days: int = 0
+    fx_cross_currency: str | None = None
     # Offset in the results topic from which results are entries of the journal; those before are
     # of a life whose changelog was deleted.
     results_since: int = 0

@@ -12,6 +12,7 @@ from functools import cached_property
 from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
+from calculator import FxRate
 from wire.codes import boolean, country_code, isin, multiplier
 from wire.fields import (
     Malformed,
@@ -59,17 +60,6 @@ class MarketPrice:
     price_date: date
     price: Decimal
     currency: str
-    version: int = 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FxRate:
-    """What one unit of from_currency cost in to_currency on a day."""
-
-    from_currency: str
-    to_currency: str
-    rate_date: date
-    rate: Decimal
     version: int = 1
 
 

@@ -84,7 +84,8 @@ def encode_result(entry: Entry) -> bytes:
     return (
         f'{inputs_of(entry.content)},"status":{text_or_null(status and status.value)},'
         f'"reason":{text_or_null(reason)},"detail":{text_or_null(detail)},'
-        f'"base_currency":{text_or_null(entry.base_currency)},{costs},'
+        f'"base_currency":{text_or_null(entry.base_currency)},'
+        f'"applied_fx_rate":{number_or_null(entry.applied_fx_rate)},{costs},'
         f'"source_topic":"{entry.source.topic}","source_partition":{entry.source.partition},'
         f'"source_offset":{entry.source.offset},"as_of":{entry.as_of}}}'
     ).encode()
@@ -120,6 +121,7 @@ class _Result(msgspec.Struct):
     reason: str | None
     detail: str | None
     base_currency: str | None
+    applied_fx_rate: Decimal | None
     gross_cost: Decimal | None
     net_cost: Decimal | None
     realized_gain_loss: Decimal | None
@@ -145,6 +147,7 @@ def decode_result(value: bytes) -> Entry:
         _outcome(result),
         result.base_currency,
         result.as_of,
+        applied_fx_rate=result.applied_fx_rate,
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, localcontext
 from typing import Any
 
@@ -10,11 +10,14 @@ from calculator import (
     EXACT,
     Booked,
     Cancellation,
+    FxRate,
     Holding,
     Ledger,
     Lot,
     MemoryJournal,
+    Pair,
     Portfolio,
+    RateUse,
     Rejection,
     ReliefMethod,
     Transaction,
@@ -31,7 +34,7 @@ TOTALS = (
     "first_transaction_date", "last_transaction_date", "last",
 )  # fmt: skip
 
-Event = Transaction | Cancellation | Portfolio
+Event = Transaction | Cancellation | Portfolio | FxRate
 
 
 def on(day: int) -> datetime:
@@ -85,12 +88,25 @@ def terms(method: str = "FIFO", base: str = "USD", version: int = 1) -> Portfoli
     )
 
 
+def rate(from_currency: str, to_currency: str, day: int, amount: str, version: int = 1) -> FxRate:
+    return FxRate(
+        from_currency=from_currency,
+        to_currency=to_currency,
+        rate_date=on(day).date(),
+        rate=Decimal(amount),
+        version=version,
+    )
+
+
 def take(ledger: Ledger, *events: Event) -> None:
     for event in events:
-        if isinstance(event, Portfolio):
-            ledger.take_portfolio(event)
-        else:
-            ledger.take(event)
+        match event:
+            case Portfolio():
+                ledger.take_portfolio(event)
+            case FxRate():
+                ledger.take_rate(event)
+            case _:
+                ledger.take(event)
 
 
 def settled(*events: Event, method: str = "FIFO") -> Ledger:
@@ -149,7 +165,13 @@ def everything(ledger: Ledger) -> dict[str, Any]:
     assert isinstance(journal, MemoryJournal)
     return {
         "results": {
-            key: (entry.content, entry.status, entry.outcome, entry.base_currency)
+            key: (
+                entry.content,
+                entry.status,
+                entry.outcome,
+                entry.base_currency,
+                entry.applied_fx_rate,
+            )
             for key, entry in journal.entries.items()
         },
         "holdings": {
@@ -162,7 +184,20 @@ def everything(ledger: Ledger) -> dict[str, Any]:
         },
         "unsettled": dict(journal.unsettled),
         "walks": dict(journal.walks),
+        "rate_uses": uses_of(journal),
+        "rate_walks": dict(journal.rate_uses.walks),
     }
+
+
+def uses_of(journal: MemoryJournal) -> dict[tuple[Pair, RateUse], Decimal | None]:
+    """The whole index of rates applied and awaited."""
+    uses, found = journal.rate_uses, {}
+    for pair in uses.pairs:
+        day = uses.next_day(pair, date.min)
+        while day is not None:
+            found.update({(pair, use): rate for use, rate in uses.of(pair, day, None, 10**6)})
+            day = uses.next_day(pair, day + timedelta(days=1))
+    return found
 
 
 def a_holding(

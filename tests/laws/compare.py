@@ -9,6 +9,7 @@ from calculator import (
     Cancellation,
     Disposal,
     Entry,
+    FxRate,
     Holding,
     Ledger,
     MemoryJournal,
@@ -22,11 +23,12 @@ Ids = tuple[str, str]
 
 
 def result_shown(entry: Entry) -> tuple[Any, ...]:
+    applied = None if entry.applied_fx_rate is None else Fraction(entry.applied_fx_rate)
     match entry.outcome:
         case _ if isinstance(entry.content, Cancellation):
             return ("CANCELLED",)
         case Rejection(reason=reason):
-            return (reason.value,)
+            return (reason.value, applied)
         case Booked() as booked:
             gain = None
             if booked.realized_gain_loss is not None:
@@ -41,6 +43,7 @@ def result_shown(entry: Entry) -> tuple[Any, ...]:
                 {"local": Fraction(booked.net_cost_local), "base": Fraction(booked.net_cost)},
                 gain,
                 [part_shown(part) for part in booked.disposals],
+                applied,
             )
         case _:
             return ("waiting",)
@@ -97,7 +100,7 @@ def holding_written(naive: NaiveHolding) -> dict[str, Any]:
 
 
 def assert_shows_the_naive_books(
-    ledger: Ledger, events: Iterable[Transaction | Cancellation | PortfolioRecord]
+    ledger: Ledger, events: Iterable[Transaction | Cancellation | PortfolioRecord | FxRate]
 ) -> None:
     journal = ledger.journal
     assert isinstance(journal, MemoryJournal)
@@ -108,12 +111,15 @@ def assert_shown(
     ledger: Ledger,
     entries: Mapping[Ids, Entry],
     holdings: Mapping[Ids, Holding],
-    events: Iterable[Transaction | Cancellation | PortfolioRecord],
+    events: Iterable[Transaction | Cancellation | PortfolioRecord | FxRate],
 ) -> None:
     """All entries and holdings of a journal are those of the naive fold."""
-    naive_results, naive_holdings = naive_books(events, ledger.default_method)
+    naive_results, naive_holdings = naive_books(
+        events, ledger.default_method, ledger.rates.cross_currency, ledger.rates.max_age_days
+    )
     assert {key: result_shown(entry) for key, entry in entries.items()} == naive_results
     shown = {key: holding_shown(holding) for key, holding in holdings.items()}
     assert shown == {key: holding_written(naive) for key, naive in naive_holdings.items()}
     assert not ledger.journal.unsettled
     assert not ledger.journal.walks
+    assert not ledger.journal.rate_uses.walks

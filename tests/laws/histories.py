@@ -13,10 +13,21 @@ from typing import Any, NamedTuple
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from calculator import Cancellation, Ledger, Portfolio, ReliefMethod, Transaction, TransactionType
+from calculator import (
+    CROSS_CURRENCY,
+    MAX_AGE_DAYS,
+    Cancellation,
+    FxRate,
+    Ledger,
+    Portfolio,
+    Rates,
+    ReliefMethod,
+    Transaction,
+    TransactionType,
+)
 from tests.calculator.trading import on, take
 
-Event = Transaction | Cancellation | Portfolio
+Event = Transaction | Cancellation | Portfolio | FxRate
 
 settings.register_profile(
     "laws",
@@ -36,6 +47,8 @@ QUANTITIES = ("1", "2", "3", "0.7", "7", "10", "0.000000000001", "3.333333333333
 AMOUNTS = ("0", "1", "10", "0.01", "99.999999999999", "7", "1000000")
 FEES = ("0", "1", "0.05")
 RATES = ("1", "1.1", "0.333333333333", "150.25")
+# Two of them make another that rounds to nothing, or is too large to be one.
+FX_RATES = ("1", "1.1", "0.9", "3", "150.25", "0.000000000001", "999999999.999999999999")
 COMMON = (TransactionType.BUY, TransactionType.SELL)
 
 
@@ -47,11 +60,19 @@ class Batch(NamedTuple):
 
 
 class History(NamedTuple):
-    """What happened, in which order and batches it came, under which default method."""
+    """What happened, in which order and batches it came, under which settings."""
 
     events: list[Event]
     batches: list[Batch]
     method: ReliefMethod
+    cross_currency: str | None = CROSS_CURRENCY
+    max_age_days: int = MAX_AGE_DAYS
+
+    def ledger(self) -> Ledger:
+        """A new one under the settings."""
+        return Ledger(
+            default_method=self.method, rates=Rates(self.cross_currency, self.max_age_days)
+        )
 
 
 def exact(values: tuple[str, ...]) -> st.SearchStrategy[Decimal]:
@@ -120,13 +141,30 @@ def records(draw: st.DrawFn) -> list[Event]:
 
 
 @st.composite
+def rates(draw: st.DrawFn) -> Event:
+    one, other = draw(st.permutations(("USD", "EUR", "CHF", "GBP")))[:2]
+    return FxRate(
+        from_currency=one,
+        to_currency=other,
+        rate_date=on(draw(st.integers(-3, 5))).date(),
+        rate=draw(exact(FX_RATES)),
+        version=draw(st.integers(1, 3)),
+    )
+
+
+@st.composite
 def histories(
     draw: st.DrawFn,
     size: int = 10,
     make: Callable[[str], st.SearchStrategy[list[Event]]] = versions,
+    *,
+    with_rates: bool = False,
 ) -> History:
-    """Events in any order, some of them twice, in any batches and slices."""
+    """Events in any order, some of them twice, in any batches and slices. Of two rates with one
+    version, the first to come stays."""
     events = draw(records())
+    if with_rates:
+        events += draw(st.lists(rates(), max_size=12))
     for number in range(draw(st.integers(1, size))):
         events += draw(make(f"t{number}"))
     events += draw(st.lists(st.sampled_from(events), max_size=3))
@@ -137,14 +175,20 @@ def histories(
             max_size=len(events),
         )
     )
-    return History(events, batches, draw(st.sampled_from(ReliefMethod)))
+    history = History(events, batches, draw(st.sampled_from(ReliefMethod)))
+    if not with_rates:
+        return history
+    return history._replace(
+        cross_currency=draw(st.sampled_from((None, "GBP", "USD", "EUR"))),
+        max_age_days=draw(st.integers(0, 3)),
+    )
 
 
 def settled_in_batches(
     history: History, after: Callable[[Ledger], object] = lambda ledger: None
 ) -> Ledger:
     """Take the history as it came, then settle what is left; `after` looks in after each batch."""
-    ledger = Ledger(default_method=history.method)
+    ledger = history.ledger()
     events = list(history.events)
     for batch in history.batches:
         take(ledger, *events[: batch.events])

@@ -5,11 +5,11 @@ are plain lists searched from the start each time, and nothing is ever taken bac
 """
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
-from calculator import Cancellation, Portfolio, Transaction
+from calculator import Cancellation, FxRate, Portfolio, Transaction
 
 KINDS = {"BUY": 0, "TRANSFER_IN": 0, "DEPOSIT": 0, "SELL": 2, "TRANSFER_OUT": 2, "WITHDRAWAL": 2}
 UNUSED_AMOUNT = ("TRANSFER_OUT", "WITHDRAWAL")
@@ -37,11 +37,45 @@ def order_of(trade: Transaction) -> tuple[datetime, int, str]:
     return trade.transaction_date, KINDS.get(trade.transaction_type, 1), trade.transaction_id
 
 
+class NaiveRates:
+    """What every day says of every pair, looked for one by one."""
+
+    def __init__(self, records: Iterable[FxRate], cross: str | None, max_age: int) -> None:
+        self.cross, self.max_age = cross, max_age
+        best: dict[tuple[str, str, date], FxRate] = {}
+        for rate in records:
+            key = rate.from_currency, rate.to_currency, rate.rate_date
+            if key not in best or rate.version > best[key].version:
+                best[key] = rate
+        self.known = {key: Fraction(rate.rate) for key, rate in best.items()}
+
+    def leg(self, one: str, other: str, day: date) -> list[Fraction]:
+        """Direct, then inverse."""
+        found = []
+        if (one, other, day) in self.known:
+            found.append(self.known[one, other, day])
+        if (other, one, day) in self.known:
+            found.append(1 / self.known[other, one, day])
+        return found
+
+    def found(self, one: str, other: str, day: date) -> Fraction | None:
+        for age in range(self.max_age + 1):
+            then = day - timedelta(days=age)
+            choices = self.leg(one, other, then)
+            if self.cross not in (None, one, other):
+                first, second = self.leg(one, self.cross, then), self.leg(self.cross, other, then)
+                choices += [first[0] * second[0]] if first and second else []
+            for choice in map(r, choices):
+                if 0 < choice < 10**9:
+                    return choice
+        return None
+
+
 class NaiveHolding:
     """The books of one holding while they are written."""
 
-    def __init__(self, method: str, base: str | None) -> None:
-        self.method, self.base = method, base
+    def __init__(self, method: str, base: str | None, rates: NaiveRates) -> None:
+        self.method, self.base, self.rates = method, base, rates
         self.currency: str | None = None
         self.lots: list[dict[str, Any]] = []  # by age
         self.quantity = Fraction(0)
@@ -50,18 +84,24 @@ class NaiveHolding:
         self.dates: list[datetime] = []  # of what is booked
 
     def book(self, trade: Transaction) -> tuple[Any, ...]:
-        result = self.result_of(trade)
+        """(status or reason, amounts where it is booked, the rate that was looked up)"""
+        found = None
+        needs_rate = trade.fx_rate is None and trade.transaction_type not in UNUSED_AMOUNT
+        if needs_rate and self.base is not None and self.base != trade.trade_currency:
+            found = self.rates.found(trade.trade_currency, self.base, trade.transaction_date.date())
+        result = self.result_of(trade, found)
         if result[0] == "BOOKED":
             self.dates.append(trade.transaction_date)
-        return result
+        return (*result, found)
 
-    def result_of(self, trade: Transaction) -> tuple[Any, ...]:
+    def result_of(self, trade: Transaction, found: Fraction | None) -> tuple[Any, ...]:
         kind = KINDS.get(trade.transaction_type, 1)
         rate = Fraction(1)
         if self.base not in (None, trade.trade_currency):
-            if trade.fx_rate is None and trade.transaction_type not in UNUSED_AMOUNT:
+            given = found if trade.fx_rate is None else Fraction(trade.fx_rate)
+            if given is None and trade.transaction_type not in UNUSED_AMOUNT:
                 return ("fx_rate_must_be_known",)
-            rate = Fraction(trade.fx_rate or 0)
+            rate = given or Fraction(0)
         if kind != 1 and self.currency not in (None, trade.trade_currency):
             return ("trade_currency_must_match_the_holding",)
         units = Fraction(trade.quantity or 0)
@@ -164,12 +204,16 @@ class NaiveHolding:
 
 
 def naive_books(
-    events: Iterable[Transaction | Cancellation | Portfolio], default_method: str
+    events: Iterable[Transaction | Cancellation | Portfolio | FxRate],
+    default_method: str,
+    cross: str | None,
+    max_age: int,
 ) -> tuple[dict[tuple[str, str], tuple[Any, ...]], dict[tuple[str, str], NaiveHolding]]:
     """Results by (portfolio_id, transaction_id), holdings by (portfolio_id, security_id)."""
     events = list(events)
     records = in_force(event for event in events if isinstance(event, Portfolio))
-    current = in_force(event for event in events if not isinstance(event, Portfolio))
+    rates = NaiveRates((e for e in events if isinstance(e, FxRate)), cross, max_age)
+    current = in_force(e for e in events if isinstance(e, Transaction | Cancellation))
     results: dict[tuple[str, str], tuple[Any, ...]] = {
         key: ("CANCELLED",) for key, event in current.items() if isinstance(event, Cancellation)
     }
@@ -182,6 +226,7 @@ def naive_books(
             NaiveHolding(
                 record.cost_basis_method if record else default_method,
                 record.base_currency if record else None,
+                rates,
             ),
         )
         results[trade.portfolio_id, trade.transaction_id] = holding.book(trade)

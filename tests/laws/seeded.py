@@ -5,15 +5,25 @@ from decimal import Decimal
 from random import Random
 from typing import Any
 
-from calculator import Cancellation, Portfolio, ReliefMethod, Transaction, TransactionType
+from calculator import (
+    Cancellation,
+    FxRate,
+    Portfolio,
+    Rates,
+    ReliefMethod,
+    Transaction,
+    TransactionType,
+)
 from tests.calculator.trading import on
 
 QUANTITIES = ("1", "2", "3", "0.7", "7", "10", "0.000000000001", "3.333333333333")
 AMOUNTS = ("0", "1", "10", "0.01", "99.999999999999", "7", "1000000")
 RATES = (None, "1", "1.1", "0.333333333333", "150.25")
+FX_RATES = ("1", "1.1", "0.9", "3", "150.25", "0.000000000001", "999999999.999999999999")
+CURRENCIES = ("USD", "EUR", "CHF", "GBP")
 TYPES = [*TransactionType, *[TransactionType.BUY, TransactionType.SELL] * 6]
 
-Event = Transaction | Cancellation | Portfolio
+Event = Transaction | Cancellation | Portfolio | FxRate
 
 
 def maybe(random: Random, values: tuple[str, ...]) -> Decimal:
@@ -82,9 +92,36 @@ def versions_of(random: Random, transaction_id: str) -> list[Event]:
     return events
 
 
+def a_rate(random: Random) -> FxRate:
+    one, other = random.sample(CURRENCIES, 2)
+    return FxRate(
+        from_currency=one,
+        to_currency=other,
+        rate_date=on(random.randrange(-3, 6)).date(),
+        rate=maybe(random, FX_RATES),
+        version=random.choice((1, 1, 1, 2, 3)),
+    )
+
+
+def some_rates(random: Random) -> Rates:
+    """An empty table under settings drawn by lot."""
+    return Rates(random.choice((None, "GBP", "GBP", "USD", "EUR")), random.randrange(4))
+
+
+def without_rate(random: Random, event: Event) -> Event:
+    """On one of two days, so that many wait for one rate and one is corrected meanwhile."""
+    if not isinstance(event, Transaction):
+        return event
+    return replace(
+        event, fx_rate=None, trade_currency="EUR", transaction_date=on(random.randrange(2))
+    )
+
+
 def a_history(random: Random, size: int) -> list[Event]:
-    """Versions of up to `size` transactions and a few portfolio records, in any order."""
-    events = [event for number in range(size) for event in versions_of(random, f"t{number}")]
+    """Versions of up to `size` transactions, a few portfolio records and rates, in any order."""
+    events: list[Event] = [
+        event for number in range(size) for event in versions_of(random, f"t{number}")
+    ]
     for version in range(1, random.choice((1, 2, 3, 4))):
         events.append(
             Portfolio(
@@ -94,6 +131,9 @@ def a_history(random: Random, size: int) -> list[Event]:
                 version=version,
             )
         )
+    events += [a_rate(random) for _ in range(random.choice((0, 0, 3, 10, 30)))]
+    if random.random() < 0.3:
+        events = [without_rate(random, event) for event in events]
     events += random.sample(events, len(events) // 5)  # duplicates
     random.shuffle(events)
     if random.random() < 0.5:

@@ -10,7 +10,7 @@ from calculator import Ledger, Reason, ReliefMethod, Taken, Transaction
 from tests.calculator.trading import everything, take
 from tests.laws.compare import assert_shows_the_naive_books, result_shown
 from tests.laws.histories import LAW, History, histories, settled_in_batches
-from tests.laws.seeded import a_history
+from tests.laws.seeded import a_history, some_rates
 
 SEEDS = 1500
 
@@ -23,7 +23,7 @@ def seeded_shows_the_naive_books(seed: int) -> Ledger:
     """Larger histories than Hypothesis makes, over two portfolios."""
     random = Random(seed)
     events = a_history(random, random.choice((3, 6, 12, 25)))
-    ledger = Ledger(default_method=random.choice(list(ReliefMethod)))
+    ledger = Ledger(default_method=random.choice(list(ReliefMethod)), rates=some_rates(random))
     rest = list(events)
     while rest:
         size = random.choice((1, 1, 2, 5, 20))
@@ -36,7 +36,7 @@ def seeded_shows_the_naive_books(seed: int) -> Ledger:
 
 
 @LAW
-@given(histories())
+@given(histories(with_rates=True))
 def test_any_order_batching_and_slicing_shows_the_books_of_the_sorted_fold(
     history: History,
 ) -> None:
@@ -59,7 +59,7 @@ def everything_shown(ledger: Ledger) -> list[tuple[Any, ...]]:
 
 
 @LAW
-@given(histories())
+@given(histories(with_rates=True))
 def test_all_at_once_and_one_by_one_end_in_the_same_ledger(history: History) -> None:
     """Down to the cursors, counters and unit costs that the naive fold does not have."""
     at_once = settled_in_batches(history._replace(batches=[]))
@@ -67,7 +67,7 @@ def test_all_at_once_and_one_by_one_end_in_the_same_ledger(history: History) -> 
 
 
 @LAW
-@given(histories())
+@given(histories(with_rates=True))
 def test_taking_everything_once_more_changes_nothing(history: History) -> None:
     ledger = settled_in_batches(history)
     before = everything(ledger)
@@ -81,12 +81,12 @@ def test_taking_everything_once_more_changes_nothing(history: History) -> None:
 
 
 @LAW
-@given(histories())
+@given(histories(with_rates=True))
 def test_what_was_published_last_is_what_the_books_show_and_nothing_is_said_twice(
     history: History,
 ) -> None:
     published: dict[tuple[str, str], tuple[Any, ...]] = {}
-    ledger = Ledger(default_method=history.method)
+    ledger = history.ledger()
     events = list(history.events)
     while events or not all_settled(ledger):
         size, steps = history.batches.pop() if history.batches else (len(events), 3)
@@ -94,17 +94,18 @@ def test_what_was_published_last_is_what_the_books_show_and_nothing_is_said_twic
         del events[:size]
         for entry in ledger.settle(steps):
             key = entry.content.portfolio_id, entry.content.transaction_id
-            said = (entry.content, entry.outcome, entry.base_currency)
+            said = (entry.content, entry.outcome, entry.base_currency, entry.applied_fx_rate)
             assert ledger.journal.entry(*key) is entry
             assert entry.status is not None
             assert published.get(key) != said
             published[key] = said
     results = everything(ledger)["results"]
     assert published == {
-        key: (content, outcome, base_currency)
-        for key, (content, _, outcome, base_currency) in results.items()
+        key: (content, outcome, base_currency, applied)
+        for key, (content, _, outcome, base_currency, applied) in results.items()
     }
 
 
 def all_settled(ledger: Ledger) -> bool:
-    return not ledger.journal.unsettled and not ledger.journal.walks
+    journal = ledger.journal
+    return not (journal.unsettled or journal.walks or journal.rate_uses.walks)

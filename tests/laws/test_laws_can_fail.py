@@ -1,16 +1,18 @@
 """A law that nothing can break says nothing: spoil the calculator, and the law must notice."""
 
+import inspect
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 import pytest
 from hypothesis import Phase, given, settings
 
-from calculator import Disposal, Holding, Lot, OpenLots, Transaction
+from calculator import Disposal, Holding, Lot, OpenLots, Pair, Rates, Transaction
 from calculator import booking as booking_module
 from calculator import ledger as ledger_module
+from calculator import rate_walks as rate_walks_module
 from calculator.money import COST_STEP, rounded
 from calculator.transaction import Order
 from tests.laws.histories import LAW, histories
@@ -114,6 +116,27 @@ def spoil_the_undo(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Holding, "_put_back", put_back_computed)
 
 
+def spoil_the_days_of_a_rate(patch: pytest.MonkeyPatch) -> None:
+    """A late rate is for its own day alone."""
+    start = rate_walks_module._start
+
+    def start_on_its_day(rates: Rates, used: rate_walks_module._UsedDays, rate_date: date) -> None:
+        start(Rates(rates.cross_currency, 0), used, rate_date)
+
+    patch.setattr(rate_walks_module, "_start", start_on_its_day)
+
+
+def spoil_the_other_leg(patch: pytest.MonkeyPatch) -> None:
+    """A rate is taken for one of its own two currencies alone."""
+    legs = Rates.legs
+
+    def first_legs(self: Rates, currency: str, base_currency: str) -> Iterable[Pair]:
+        is_walk = inspect.stack()[1].function == "start_walks"
+        return list(legs(self, currency, base_currency))[: 2 if is_walk else None]
+
+    patch.setattr(Rates, "legs", first_legs)
+
+
 def seeded_law() -> None:
     for seed in range(SEEDS):
         seeded_shows_the_naive_books(seed)
@@ -129,6 +152,8 @@ def seeded_law() -> None:
         spoil_ties,
         spoil_the_rewind,
         spoil_the_undo,
+        spoil_the_days_of_a_rate,
+        spoil_the_other_leg,
     ],
 )
 def test_the_law_over_seeded_histories_notices(

@@ -5,12 +5,13 @@ from random import Random
 
 import pytest
 
-from calculator import Entry, Holding, Portfolio, ReliefMethod
+from calculator import Entry, Holding, Portfolio, Rates, RateUse, ReliefMethod, Transaction
 from streams import state
 from streams.pages import open_pages
+from streams.rate_uses import use_key, use_value
 from tests.calculator.trading import terms, trade
 from tests.laws.compare import Ids, assert_shown
-from tests.laws.seeded import Event, a_history
+from tests.laws.seeded import Event, a_history, some_rates
 from tests.streams.books import Books
 from tests.streams.memory import MemoryTable
 from wire.results import decode_result
@@ -21,9 +22,9 @@ SEEDS = 1500
 class Stored:
     """Books over a table in memory, and what the table says of them."""
 
-    def __init__(self, method: ReliefMethod, lots_max: int) -> None:
+    def __init__(self, method: ReliefMethod, lots_max: int, rates: Rates | None = None) -> None:
         self.table = MemoryTable()
-        self.books = Books(self.table, lots_max=lots_max, method=method)
+        self.books = Books(self.table, lots_max=lots_max, method=method, rates=rates)
 
     def finish(self) -> None:
         for _ in range(10_000):
@@ -48,7 +49,14 @@ class Stored:
 
 
 def assert_stored_is_naive(stored: Stored, events: list[Event]) -> None:
-    assert_shown(stored.books.ledger, stored.entries(), stored.holdings(), events)
+    entries = stored.entries()
+    assert_shown(stored.books.ledger, entries, stored.holdings(), events)
+    uses = {k: v for k, v in stored.table.values.items() if k[:1] == b"f"}
+    assert uses == {
+        use_key(pair, RateUse.of(entry.content)): use_value(entry.applied_fx_rate)
+        for entry in entries.values()
+        if isinstance(entry.content, Transaction) and (pair := entry.rate_pair) is not None
+    }
 
 
 def with_more_terms(random: Random, events: list[Event]) -> list[Event]:
@@ -75,7 +83,8 @@ def test_whatever_the_batches_slices_restarts_and_caches_the_state_is_that_of_th
         monkeypatch.setattr(state, "INLINE_MAX", inline_max)
         monkeypatch.setattr(state, "INLINE_BESIDE_PAGES_MAX", random.choice((1, inline_max)))
         monkeypatch.setattr(state, "PAGE_SIZE", random.choice((1, 2)))
-        stored = Stored(random.choice(list(ReliefMethod)), random.choice((0, 1, 3, 1000)))
+        lots_max = random.choice((0, 1, 3, 1000))
+        stored = Stored(random.choice(list(ReliefMethod)), lots_max, some_rates(random))
         events = with_more_terms(random, a_history(random, random.choice((2, 4, 12))))
         rest = list(events)
         while rest:
@@ -88,7 +97,7 @@ def test_whatever_the_batches_slices_restarts_and_caches_the_state_is_that_of_th
         stored.finish()
         assert_stored_is_naive(stored, events)
         kinds = {key[:1] for key in stored.table.values}
-        assert not kinds & {b"x", b"r"}, "nothing is left of what was under way"
+        assert not kinds & {b"x", b"r", b"w"}, "nothing is left of what was under way"
     assert left > 100, "restarts came in the middle of re-bookings"
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from decimal import localcontext
 
-from calculator import EXACT, Ledger, Lot, Portfolio, ReliefMethod, Source
+from calculator import EXACT, FxRate, Ledger, Lot, Portfolio, Rates, ReliefMethod, Source
 from streams import state
 from streams.journal import Changes, StateJournal, keys_with
 from streams.pages import open_pages
@@ -22,8 +22,10 @@ class Books:
         *,
         lots_max: int = 100_000,
         method: ReliefMethod = ReliefMethod.FIFO,
+        rates: Rates | None = None,
     ) -> None:
         self.table = table
+        self.rates = Rates() if rates is None else rates  # read again after a restart
         self.as_of = 0
         self._lots_max = lots_max
         self._method = method
@@ -32,17 +34,20 @@ class Books:
     def reload(self) -> None:
         """As after a restart: only what is on disk is left."""
         self.journal = StateJournal(self.table, self._lots_max)
-        self.ledger = Ledger(self.journal, self._method)
+        self.ledger = Ledger(self.journal, self._method, self.rates)
 
     def book(self, *events: Event, steps: int | None = None) -> Changes:
         """One batch; its changes are in the table already."""
         self.as_of += 1
         with localcontext(EXACT):
             for event in events:
-                if isinstance(event, Portfolio):
-                    self.ledger.take_portfolio(event)
-                else:
-                    self.ledger.take(event, SOURCE)
+                match event:
+                    case Portfolio():
+                        self.ledger.take_portfolio(event)
+                    case FxRate():
+                        self.ledger.take_rate(event)
+                    case _:
+                        self.ledger.take(event, SOURCE)
             changes = self.journal.collect(self.ledger.settle(steps), self.as_of)
         self.table.write([*changes.changelog, *changes.local])
         return changes
@@ -55,7 +60,8 @@ class Books:
     @property
     def has_work(self) -> bool:
         """Whether a re-booking waits."""
-        return bool(self.journal.unsettled or self.journal.walks)
+        journal = self.journal
+        return bool(journal.unsettled or journal.walks or journal.rate_uses.walks)
 
     # -- what is on disk
 

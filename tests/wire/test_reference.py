@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from calculator import FxRate
 from tests.wire.events import JSON_VALUES, ODD_TOKENS, text_of, with_token
 from tests.wire.reference import DAY, FULL, INSTRUMENT, PRICE, RATE
 from tests.wire.spoiled import HARMS
@@ -23,7 +24,6 @@ from wire.reference import (
     OF_INSTRUMENTS,
     OF_MARKET_PRICES,
     BusinessDate,
-    FxRate,
     Instrument,
     Kind,
     MarketPrice,
