@@ -151,6 +151,7 @@ class Through(Document):
     raw_transactions: int
     raw_transactions_forwarded: int
     portfolios: int
+    fx_rates: int
 
 
 class _ResultFields(Document):
@@ -173,6 +174,7 @@ class _ResultFields(Document):
     reason: str | None
     detail: str | None
     base_currency: str | None
+    applied_fx_rate: Number | None
     gross_cost: Number | None
     net_cost: Number | None
     realized_gain_loss: Number | None

@@ -37,6 +37,7 @@ class Resolved(NamedTuple):
 
     rate: Decimal  # base currency per unit of the other
     rate_date: date
+    made_of: tuple[FxRate, ...]  # one, or two where it is a cross rate
 
 
 class Rates:
@@ -70,10 +71,10 @@ class Rates:
             return None
         for age in range(self.max_age_days + 1):
             rate_date = day - age * _DAY
-            for exact in self._quotes(currency, base_currency, rate_date):
+            for exact, made_of in self._quotes(currency, base_currency, rate_date):
                 rate = exact.quantize(COST_STEP, context=EXACT)
                 if ZERO < rate < RATE_LIMIT:
-                    return Resolved(rate, rate_date)
+                    return Resolved(rate, rate_date, made_of)
         return None
 
     def _is_quoted(self, currency: str, base_currency: str) -> bool:
@@ -88,33 +89,34 @@ class Rates:
             yield from ((currency, cross), (cross, currency))
             yield from ((cross, base_currency), (base_currency, cross))
 
-    def _quotes(self, currency: str, base_currency: str, day: date) -> Iterator[Decimal]:
+    def _quotes(
+        self, currency: str, base_currency: str, day: date
+    ) -> Iterator[tuple[Decimal, tuple[FxRate, ...]]]:
         """What rates of one day say, the one to prefer first; good for the rounding to 12 places.
 
         A quotient of two products of such rates is a tie at the 12th place or at least 10^-55 away
         from one, and the 100 digits of `EXACT` have at most 25 of them before the point.
         """
         if (direct := self._on(currency, base_currency, day)) is not None:
-            yield direct
+            yield direct.rate, (direct,)
         if (inverse := self._on(base_currency, currency, day)) is not None:
-            yield EXACT.divide(ONE, inverse)
+            yield EXACT.divide(ONE, inverse.rate), (inverse,)
         cross = self.cross_currency
         if cross is None or cross in (currency, base_currency):
             return
         first, second = self._leg(currency, cross, day), self._leg(cross, base_currency, day)
         if first is not None and second is not None:
             above, below = EXACT.multiply(first[0], second[0]), EXACT.multiply(first[1], second[1])
-            yield EXACT.divide(above, below)
+            yield EXACT.divide(above, below), (first[2], second[2])
 
-    def _leg(self, currency: str, other: str, day: date) -> tuple[Decimal, Decimal] | None:
-        """(numerator, denominator), of the direct rate if there is one."""
+    def _leg(self, currency: str, other: str, day: date) -> tuple[Decimal, Decimal, FxRate] | None:
+        """Numerator and denominator, of the direct rate if there is one."""
         if (direct := self._on(currency, other, day)) is not None:
-            return direct, ONE
+            return direct.rate, ONE, direct
         if (inverse := self._on(other, currency, day)) is not None:
-            return ONE, inverse
+            return ONE, inverse.rate, inverse
         return None
 
-    def _on(self, from_currency: str, to_currency: str, day: date) -> Decimal | None:
+    def _on(self, from_currency: str, to_currency: str, day: date) -> FxRate | None:
         days = self._of.get((from_currency, to_currency))
-        rate = None if days is None else days.get(day)
-        return None if rate is None else rate.rate
+        return None if days is None else days.get(day)

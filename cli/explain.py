@@ -1,13 +1,15 @@
 """`portfolio explain`: where the cost of a sale came from, and where that of a purchase went."""
 
 from contextlib import closing
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import click
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from calculator import Kind, ReliefMethod, TransactionType
+from calculator import FxRate, Kind, Rates, ReliefMethod, TransactionType, plain
 from cli.asking import Api
 from cli.printing import console, json_option, print_json, table
 from cli.settings import Settings
@@ -35,16 +37,20 @@ INCREASES = tuple(each.value for each in TransactionType if each.kind is Kind.IN
 def explain(settings: Settings, portfolio_id: str, transaction_id: str, as_json: bool) -> None:
     """How a transaction was booked: the lots a sale consumed, or who consumed a purchase."""
     with closing(Api(settings)) as api:
-        found = explanation(api, portfolio_id, transaction_id)
+        rates = Rates(settings.fx_cross_currency, settings.fx_max_age_days)
+        found = explanation(api, portfolio_id, transaction_id, rates)
     if as_json:
         print_json(found)
     else:
         console().print(described(found))
 
 
-def explanation(api: Api, portfolio_id: str, transaction_id: str) -> dict[str, Any]:
+def explanation(
+    api: Api, portfolio_id: str, transaction_id: str, rates: Rates | None = None
+) -> dict[str, Any]:
     """The result and, of a booked increase, what later decreases took of its lot (AVCO: of the
-    pool it went into, so nothing can be told)."""
+    pool it went into, so nothing can be told); and of a rate that was found what it was made of.
+    `rates` is empty as yet; without it, that is left out."""
     result = api.get("portfolios", portfolio_id, "transactions", transaction_id)
     consumers: list[dict[str, Any]] = []
     is_pooled = False
@@ -53,7 +59,45 @@ def explanation(api: Api, portfolio_id: str, transaction_id: str) -> dict[str, A
         is_pooled = ReliefMethod(api.get(*holding)["cost_basis_method"]).pools
         if not is_pooled:
             consumers = _consumers(api, result)
-    return {"transaction": result, "consumed_by": consumers, "is_pooled": is_pooled}
+    return {
+        "transaction": result,
+        "consumed_by": consumers,
+        "is_pooled": is_pooled,
+        "rates": [_shown(rate) for rate in _rates(api, result, rates)],
+    }
+
+
+def _rates(api: Api, result: dict[str, Any], rates: Rates | None) -> tuple[FxRate, ...]:
+    """What the applied rate is made of; nothing where there is none, or where the store does not
+    show yet, or not any more, what the books were made with."""
+    if rates is None or result["applied_fx_rate"] is None:
+        return ()
+    currency, base_currency = result["trade_currency"], result["base_currency"]
+    day = datetime.fromisoformat(result["transaction_date"]).date()
+    since = day - timedelta(days=rates.max_age_days)
+    for one, other in rates.legs(currency, base_currency):
+        for item in api.items(
+            "fx-rates", from_currency=one, to_currency=other,
+            from_=since.isoformat(), to=(day + timedelta(days=1)).isoformat(),
+        ):  # fmt: skip
+            rates.put(
+                FxRate(
+                    from_currency=one, to_currency=other,
+                    rate_date=date.fromisoformat(item["rate_date"]), rate=Decimal(item["rate"]),
+                )
+            )  # fmt: skip
+    resolved = rates.resolve(currency, base_currency, day)
+    is_applied = resolved is not None and resolved.rate == Decimal(result["applied_fx_rate"])
+    return resolved.made_of if resolved is not None and is_applied else ()
+
+
+def _shown(rate: FxRate) -> dict[str, str]:
+    return {
+        "from_currency": rate.from_currency,
+        "to_currency": rate.to_currency,
+        "rate_date": rate.rate_date.isoformat(),
+        "rate": plain(rate.rate),
+    }
 
 
 def _consumers(api: Api, increase: dict[str, Any]) -> list[dict[str, Any]]:
@@ -69,7 +113,7 @@ def described(found: dict[str, Any]) -> RenderableType:
     """The explanation for people."""
     result = found["transaction"]
     parts: list[RenderableType] = [Text(_headline(result), style="bold")]
-    parts += [Text(line) for line in _terms(result)]
+    parts += [Text(line) for line in _terms(result, found["rates"])]
     if result["status"] == "CANCELLED":
         parts.append(Text(_cancellation(result)))
     if result["disposals"]:
@@ -111,7 +155,7 @@ def _cancellation(result: dict[str, Any]) -> str:
     )
 
 
-def _terms(result: dict[str, Any]) -> list[str]:
+def _terms(result: dict[str, Any], rates: list[dict[str, str]]) -> list[str]:
     """What was asked for and what came out, a line each; what is not known has no line."""
     local, base = result["trade_currency"], result["base_currency"]
     lines = [
@@ -119,6 +163,7 @@ def _terms(result: dict[str, Any]) -> list[str]:
         ("amount before fees", result["gross_transaction_amount"], local),
         ("fee", result["trade_fee"], local),
         (f"rate {local} to {base}", result["fx_rate"], ""),
+        (f"rate {local} to {base}", result["applied_fx_rate"], _source(rates)),
         ("reason", result["reason"], ""),
         ("detail", result["detail"], ""),
         ("net cost", result["net_cost"], base),
@@ -127,3 +172,11 @@ def _terms(result: dict[str, Any]) -> list[str]:
         ("gain, local", result["realized_gain_loss_local"], local),
     ]
     return [f"  {name:<20} {value} {unit}".rstrip() for name, value, unit in lines if value]
+
+
+def _source(rates: list[dict[str, str]]) -> str:
+    """Of which day, and by which rates of the topic."""
+    made_of = " and ".join(
+        f"{each['rate']} {each['from_currency']} to {each['to_currency']}" for each in rates
+    )
+    return f"of {rates[0]['rate_date']}: {made_of}" if rates else "found in fx_rates"

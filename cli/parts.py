@@ -12,6 +12,7 @@ from cli.servers.embedded import Files
 from cli.servers.errors import ServerError
 from cli.servers.processes import Command
 from cli.settings import Settings
+from streams.settings import NO_CURRENCY
 
 PROGRAM = (sys.executable, "-P", "-m", "cli.main")
 
@@ -100,6 +101,8 @@ def environment(settings: Settings, found: Connections) -> Mapping[str, str]:
         "CLUSTER_SECRET": settings.cluster_secret or "",
         "WORKER_URLS": ",".join(settings.worker_urls),
         "DEFAULT_COST_BASIS_METHOD": settings.default_cost_basis_method.value,
+        "FX_MAX_AGE_DAYS": str(settings.fx_max_age_days),
+        "FX_CROSS_CURRENCY": settings.fx_cross_currency or NO_CURRENCY,
         "LOG_LEVEL": settings.log_level,
         "LOG_FORMAT": settings.log_format or "",
     }

@@ -12,7 +12,8 @@ from psycopg2 import ProgrammingError
 from psycopg2.extensions import parse_dsn
 
 from api.keys import read_key
-from calculator.relief import ReliefMethod
+from calculator import CROSS_CURRENCY, MAX_AGE_DAYS, ReliefMethod
+from streams.settings import NO_CURRENCY
 from wire.broker import Broker
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -59,6 +60,8 @@ class Settings:
     cluster_secret: str | None = field(repr=False)
     worker_urls: tuple[str, ...]
     default_cost_basis_method: ReliefMethod
+    fx_max_age_days: int
+    fx_cross_currency: str | None
     log_level: str
     log_format: str | None  # None: json on a pipe, readable on a terminal
 
@@ -85,6 +88,8 @@ class Settings:
             default_cost_basis_method=ReliefMethod(
                 _one_of(values, "DEFAULT_COST_BASIS_METHOD", "FIFO", tuple(ReliefMethod))
             ),
+            fx_max_age_days=_integer(values, "FX_MAX_AGE_DAYS", str(MAX_AGE_DAYS), 0, 366),
+            fx_cross_currency=_currency_or_none(values, "FX_CROSS_CURRENCY", CROSS_CURRENCY),
             log_level=_one_of(values, "LOG_LEVEL", "INFO", LOG_LEVELS),
             log_format=_one_of(values, "LOG_FORMAT", "", ("", *LOG_FORMATS)) or None,
         )
@@ -103,6 +108,15 @@ def _one_of(values: Mapping[str, str], name: str, default: str, allowed: tuple[s
     text = values.get(name, default)
     if text not in allowed:
         raise SettingError(name, "one of " + ", ".join(filter(None, allowed)), text)
+    return text
+
+
+def _currency_or_none(values: Mapping[str, str], name: str, default: str) -> str | None:
+    text = values.get(name, default)
+    if text == NO_CURRENCY:
+        return None
+    if not re.fullmatch(r"[A-Z]{3}", text, re.ASCII):
+        raise SettingError(name, f"a currency of three capitals, or {NO_CURRENCY}", text)
     return text
 
 

@@ -74,6 +74,7 @@ transactions = Table(
     Column("source_partition", Integer, nullable=False),
     Column("source_offset", BigInteger, nullable=False),
     *_written(),
+    *_numbers("applied_fx_rate"),
 )
 _newest_first = (
     transactions.c.portfolio_id,

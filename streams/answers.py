@@ -9,6 +9,7 @@ from fastapi.responses import Response
 from calculator import EXACT, Holding
 from streams import state
 from streams.pages import open_pages
+from streams.rate_uses import is_awaiting_walk
 from streams.tables import Snapshot, read_prefix
 from wire import workers
 from wire.results import encode_lot, encode_portfolio, encode_position
@@ -45,6 +46,8 @@ def positions(snapshot: Snapshot, partition: int, portfolio_id: str) -> bytes:
     record = _portfolio(snapshot, portfolio_id)
     if record is not None and record.walk is not None:
         raise _rebooking(portfolio_id)
+    if is_awaiting_walk(snapshot, portfolio_id):
+        raise _rebooking(portfolio_id)
     encoded = [
         _position(snapshot, portfolio_id, state.ids_of(key)[1], value) for key, value in items
     ]
@@ -57,12 +60,14 @@ def positions(snapshot: Snapshot, partition: int, portfolio_id: str) -> bytes:
 
 def position(snapshot: Snapshot, partition: int, portfolio_id: str, security_id: str) -> bytes:
     value = _holding_record(snapshot, portfolio_id, security_id)
+    _require_walked(snapshot, portfolio_id, security_id)
     encoded = _position(snapshot, portfolio_id, security_id, value)
     return _with_through(encoded, snapshot, partition)
 
 
 def lots(snapshot: Snapshot, partition: int, portfolio_id: str, security_id: str) -> bytes:
     value = _holding_record(snapshot, portfolio_id, security_id)
+    _require_walked(snapshot, portfolio_id, security_id)
     holding, as_of = _holding(snapshot, portfolio_id, security_id, value)
     with localcontext(EXACT):
         encoded = list(map(encode_lot, holding.lots))
@@ -129,6 +134,8 @@ def _is_settled(snapshot: Snapshot, portfolio_id: str, security_id: str) -> bool
     assert value is not None, "the holding of an entry exists"
     try:
         _holding(snapshot, portfolio_id, security_id, value)
+        _require_walked(snapshot, portfolio_id, security_id)
+        _holding(snapshot, portfolio_id, security_id, value)
     except Refusal:
         return False
     return True
@@ -139,10 +146,11 @@ def _progress(snapshot: Snapshot) -> state.Progress:
 
 
 def _through(snapshot: Snapshot, partition: int) -> bytes:
-    raw, forwarded, portfolios = _progress(snapshot).next_offsets
+    progress = _progress(snapshot)
+    raw, forwarded, portfolios = progress.next_offsets
     return (
-        b'{"partition":%d,"raw_transactions":%d,"raw_transactions_forwarded":%d,"portfolios":%d}'
-        % (partition, raw, forwarded, portfolios)
+        b'{"partition":%d,"raw_transactions":%d,"raw_transactions_forwarded":%d,"portfolios":%d,'
+        b'"fx_rates":%d}' % (partition, raw, forwarded, portfolios, progress.fx_rates)
     )
 
 
@@ -189,6 +197,12 @@ def _holding(
         raise _rebooking(portfolio_id)
     open_pages(snapshot, stored)
     return holding, stored.as_of
+
+
+def _require_walked(snapshot: Snapshot, portfolio_id: str, security_id: str) -> None:
+    """No rate came in that may still change what the holding shows."""
+    if is_awaiting_walk(snapshot, portfolio_id, security_id):
+        raise _rebooking(portfolio_id)
 
 
 def _position(snapshot: Snapshot, portfolio_id: str, security_id: str, value: bytes) -> bytes:

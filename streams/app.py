@@ -11,9 +11,12 @@ import mode
 import structlog
 from faust.types.tuples import TP
 
+from calculator import Rates
 from streams import metrics
 from streams.ends import Ends, Undecided, demand_decided
-from streams.lane import DefaultMethodChanged, Lane
+from streams.global_table import GlobalTable
+from streams.known_rates import KnownRates
+from streams.lane import Lane, SettingChanged
 from streams.log import TransactionLog
 from streams.membership import Membership, now
 from streams.pump import Pump
@@ -22,6 +25,7 @@ from streams.restore import Restorer
 from streams.settings import WorkerSettings
 from streams.state import LayoutError
 from streams.tables import Tables
+from wire.reference import OF_FX_RATES
 from wire.topics import APP_ID, CHANGELOG, INPUTS, PORTFOLIOS
 
 log = structlog.get_logger(__name__)
@@ -53,6 +57,8 @@ class WorkerApp(Application):
         self.has_joined = False  # the group, at least once
         self.alive_at = now()  # moved by the watchdog
         self._tables = Tables(settings.data_dir / "state", settings.partitions)
+        self._rates = KnownRates(Rates(settings.fx_cross_currency, settings.fx_max_age_days))
+        self._rates_table = GlobalTable(settings.kafka, OF_FX_RATES, self._rates.keep)
         self._logs_are_started = asyncio.Event()
         self._logs_are_started.set()
 
@@ -74,6 +80,22 @@ class WorkerApp(Application):
             for partition in topics.get(INPUTS[0].name, ())
         }
 
+    async def on_start(self) -> None:
+        loop = asyncio.get_running_loop()
+
+        def moved() -> None:
+            """In the reader's thread."""
+            self._rates.move(self._rates_table.through)
+            loop.call_soon_threadsafe(self._wake_lanes)
+
+        self._rates_table.on_move(moved)
+        self._rates_table.start()
+        await super().on_start()
+
+    def _wake_lanes(self) -> None:
+        for pump in self.pumps.values():
+            pump.wake()
+
     async def take_over(self, assigned: set[TP]) -> dict[TP, int]:
         began = time.monotonic()
         partitions = self._co_partitions(assigned)
@@ -88,17 +110,18 @@ class WorkerApp(Application):
             await asyncio.to_thread(demand_decided, ends, partitions)
             tables = await asyncio.to_thread(restorer.restore, partitions)
             # Read first, so that nothing of a backlog is booked twice: under the terms of a
-            # portfolio without a record, and then under those of the record.
+            # portfolio without a record, or without a rate, and then under those of the record.
             first = [TP(PORTFOLIOS.name, partition) for partition in partitions]
             known = await asyncio.to_thread(ends.patiently, first)
+            await asyncio.to_thread(self._rates_table.read_to_end, ends)
             for partition, transactions in zip(partitions, logs, strict=True):
                 lots_max = self.settings.cached_lots_max // len(partitions)
                 lane = Lane(
                     partition, self.settings.partitions, self.settings.default_method,
-                    tables[partition], transactions, lots_max,
+                    tables[partition], transactions, lots_max, self._rates,
                 )  # fmt: skip
                 self.pumps[partition] = Pump(lane, self._is_current)
-        except (DefaultMethodChanged, LayoutError) as error:
+        except (SettingChanged, LayoutError) as error:
             log.critical("refused", error=str(error))
             os._exit(EXIT_SETTING)
         except Undecided as error:

@@ -8,7 +8,7 @@ from faust.types.tuples import TP
 from streams.app import WorkerApp
 from streams.ends import Ends
 from streams.fetched import Positions
-from wire.topics import FORWARDED, INPUTS
+from wire.topics import FORWARDED, FX_RATES, INPUTS
 
 _KEEP_SECONDS = 0.05  # many askers make one question
 
@@ -23,8 +23,9 @@ class InputLag:
         self._records = 0
 
     def records(self) -> int:
-        """Records committed and not booked, over the partitions of this worker; re-bookings that
-        are not finished count as one each. Raises KafkaException while the broker is away.
+        """Records committed and not booked, over the partitions of this worker, exchange rates
+        that not all of them took in among them; re-bookings that are not finished count as one
+        each. Raises KafkaException while the broker is away.
 
         What other workers forward is counted as soon as it is written: their commit is answered
         before the log shows it, and in between it would be nowhere."""
@@ -32,7 +33,9 @@ class InputLag:
             return self._records
         lanes = [pump.lane for pump in list(self._app.pumps.values())]
         places = [TP(topic.name, lane.partition) for lane in lanes for topic in INPUTS]
-        ends = self._ends.of([tp for tp in places if tp.topic != FORWARDED.name]) | self._ends.of(
+        rates = TP(FX_RATES.name, 0)
+        decided = [rates, *(tp for tp in places if tp.topic != FORWARDED.name)]
+        ends = self._ends.of(decided) | self._ends.of(
             [tp for tp in places if tp.topic == FORWARDED.name], IsolationLevel.READ_UNCOMMITTED
         )
         total = 0
@@ -42,6 +45,7 @@ class InputLag:
                 tp = TP(topic.name, lane.partition)
                 total += max(0, ends[tp] - _behind_markers(tp, booked))
             total += lane.unsettled
+        total += max((ends[rates] - lane.progress.fx_rates for lane in lanes), default=0)
         self._asked_at, self._records = time.monotonic(), total
         return total
 

@@ -20,10 +20,12 @@ from typing import Any, NoReturn, Protocol
 import msgspec
 import structlog
 
-from calculator import ReliefMethod, Source
+from calculator import FxRate, ReliefMethod, Source
 from streams import metrics, state
+from streams.known_rates import KnownRates
 from streams.log import Written
 from streams.pace import Pace
+from streams.settings import NO_CURRENCY
 from streams.step import (
     ERRORS,
     FORWARDING_HEADERS,
@@ -40,10 +42,11 @@ from streams.step import (
 from streams.tables import Table
 from streams.transport import Batch
 from wire.fields import ID_LENGTH_MAX
-from wire.topics import FORWARDED, INPUTS, PORTFOLIOS
+from wire.topics import FORWARDED, FX_RATES, INPUTS, PORTFOLIOS
 
 log = structlog.get_logger(__name__)
 EXIT_LANE_FAILED = 70
+RATES_MAX = 10_000  # followed in one batch, of those that are of concern
 EXIT_STATE_NOT_AT_BATCH = 77
 _INDEX = {topic.name: index for index, topic in enumerate(INPUTS)}
 # Lanes that compute at once only take the interpreter from each other, which costs each event an
@@ -51,15 +54,12 @@ _INDEX = {topic.name: index for index, topic in enumerate(INPUTS)}
 _booking = threading.Lock()
 
 
-class DefaultMethodChanged(Exception):
-    """The books were begun with another DEFAULT_COST_BASIS_METHOD. It is fixed at the first
-    start, because every portfolio without a record is booked by it."""
+class SettingChanged(Exception):
+    """The books were begun with another value of a setting that they hang on. It is fixed at the
+    first start: everything that was booked would have to be booked anew."""
 
-    def __init__(self, given: str, begun_with: str) -> None:
-        super().__init__(
-            f"DEFAULT_COST_BASIS_METHOD is {given}, the books were begun with {begun_with}: "
-            "set it back"
-        )
+    def __init__(self, name: str, given: str, begun_with: str) -> None:
+        super().__init__(f"{name} is {given}, the books were begun with {begun_with}: set it back")
 
 
 class StateNotAtBatch(Exception):
@@ -88,13 +88,17 @@ class Lane:
         table: Table,
         transactions: Log,
         lots_max: int,
+        known_rates: KnownRates,
     ) -> None:
         self.partition = partition
         self.table = table
         self.progress = state.decode_progress(table.get(state.PROGRESS))
-        if self.progress.default_method not in ("", default_method.value):
-            raise DefaultMethodChanged(default_method.value, self.progress.default_method)
         self._method = default_method
+        self._known_rates = known_rates
+        self._require_settings()
+        if self.progress.fx_rates > known_rates.through:
+            raise StateNotAtBatch(FX_RATES.name, self.progress.fx_rates, known_rates.through)
+        self._looked_through = 0  # rates before this offset are of no concern to these books
         self._log = transactions
         self._step = BookingStep(
             table,
@@ -102,24 +106,50 @@ class Lane:
             partitions=partitions,
             default_method=default_method,
             lots_max=lots_max,
+            rates=known_rates.rates,
         )
         # Holdings and portfolios whose re-booking is not finished. As of `progress`, and set before
         # it: in the middle of a batch the journal holds one that has its turn for settled.
-        self.unsettled = self._count_unsettled()
+        self.unsettled = self._step.unfinished
         self._pace = Pace()
         metrics.CACHED_LOTS.labels(partition).set_function(lambda: self._step.journal.cached_lots)
         metrics.UNSETTLED.labels(partition).set_function(lambda: self.unsettled)
 
     @property
     def has_work(self) -> bool:
-        """Whether a re-booking waits, so that `handle` is worth calling without a batch."""
-        return self._step.has_work
+        """Whether a re-booking waits, so that `handle` is worth calling without a batch. Not while
+        it runs."""
+        return self._step.has_work or bool(self._changed_rates()[0])
 
-    def _count_unsettled(self) -> int:
-        return len(self._step.journal.unsettled) + len(self._step.journal.walks)
+    @property
+    def is_behind_rates(self) -> bool:
+        """Whether rates wait to be passed, be they of concern or not."""
+        return self.progress.fx_rates < self._known_rates.through
+
+    def _changed_rates(self) -> tuple[list[FxRate], int]:
+        """Rates that may change something here, and up to which offset these are all."""
+        start = max(self.progress.fx_rates, self._looked_through)
+        if start >= self._known_rates.through:
+            return [], start
+        changed, through = self._known_rates.since(start, self._step.legs, RATES_MAX)
+        if not changed:
+            self._looked_through = through
+        return changed, through
+
+    def _require_settings(self) -> None:
+        begun, rates = self.progress, self._known_rates.rates
+        if begun.default_method == "":
+            return
+        for name, given, before in (
+            ("DEFAULT_COST_BASIS_METHOD", self._method.value, begun.default_method),
+            ("FX_MAX_AGE_DAYS", rates.max_age_days, begun.fx_max_age_days),
+            ("FX_CROSS_CURRENCY", rates.cross_currency, begun.fx_cross_currency),
+        ):
+            if given != before:
+                raise SettingChanged(name, str(given or NO_CURRENCY), str(before or NO_CURRENCY))
 
     def begin(self) -> None:
-        """Fix the default method, which holds for a partition where nothing happens too."""
+        """Fix the settings that the books hang on, which hold for a partition where nothing happens too."""
         if self.progress.default_method == "":
             self.handle([])
 
@@ -143,19 +173,23 @@ class Lane:
         next_offsets = self._next_offsets(batches)
         records = [r for batch in batches for r in _input_records(batch)]
         as_of = self.progress.as_of + 1
+        # Looked up before anything is booked, so that what is booked knows all of them.
+        changed_rates, fx_rates = self._changed_rates()
         ledger = self._step.ledger
         rewinds, taken_back = ledger.rewinds, ledger.taken_back
         with _booking:
             began = time.perf_counter()
-            outcome = self._step.run(records, as_of, self._pace.steps(has_records=bool(records)))
+            steps = self._pace.steps(has_records=bool(records))
+            outcome = self._step.run(records, as_of, steps, changed_rates)
         progress = self._progress_after(outcome, records, next_offsets, as_of)
+        progress.fx_rates = fx_rates
         encoded = state.encode_record(progress)
         booked = time.perf_counter()
         written = self._log.commit(outcome, encoded)
         committed = time.perf_counter()
         self.table.write(_state_records(outcome, encoded, written))
         stored = time.perf_counter()
-        self.unsettled = self._count_unsettled()
+        self.unsettled = self._step.unfinished
         self.progress = progress
         self._pace.measured(ledger.steps_taken, stored - began)
         metrics.BATCH_SECONDS.labels("book").observe(booked - began)
@@ -190,6 +224,8 @@ class Lane:
             before,
             as_of=as_of,
             default_method=self._method.value,
+            fx_max_age_days=self._known_rates.rates.max_age_days,
+            fx_cross_currency=self._known_rates.rates.cross_currency,
             next_offsets=next_offsets,
             read=before.read + read,
             booked=before.booked + counts.booked,

@@ -41,6 +41,12 @@ class Pump:
         if not self._closing:
             await self._queue.put(event)
 
+    def wake(self) -> None:
+        """Something came that is in no batch: let the lane look, if it rests and it is of concern.
+        One that does not rest looks by itself."""
+        if not self._closing and self.idle.is_set() and self._queue.empty() and self.lane.has_work:
+            self._queue.put_nowait(None)
+
     async def _run(self) -> None:
         if not self._closing:
             await self._in_thread(self.lane.begin)
@@ -61,11 +67,13 @@ class Pump:
         if self.lane.has_work and self._queue.empty():
             return []
         try:
-            events = [await asyncio.wait_for(self._queue.get(), IDLE_SECONDS)]
+            first = await asyncio.wait_for(self._queue.get(), IDLE_SECONDS)
         except TimeoutError:
-            await self._touch()
+            await self._rest()
             return []
-        count = len(events[0].value)
+        if first is None:
+            return []
+        events, count = [first], len(first.value)
         while count < RECORDS_MAX and (event := await self._one_more()) is not None:
             events.append(event)
             count += len(event.value)
@@ -91,8 +99,13 @@ class Pump:
         finally:
             self.idle.set()
 
-    async def _touch(self) -> None:
-        if not self._closing and time.monotonic() - self._touched_at > TOUCH_SECONDS:
+    async def _rest(self) -> None:
+        """Do what is in no hurry."""
+        if self._closing:
+            return
+        if self.lane.is_behind_rates:
+            await self._in_thread(self.lane.handle, [])
+        elif time.monotonic() - self._touched_at > TOUCH_SECONDS:
             self._touched_at = time.monotonic()
             await self._in_thread(self.lane.touch)
 

@@ -72,7 +72,7 @@ class _Disposal(msgspec.Struct, gc=False):
     realized_gain_loss_local: str | None
 
 
-class _Result(msgspec.Struct, gc=False):
+class _Result(msgspec.Struct, gc=False, kw_only=True):
     transaction_id: str
     portfolio_id: str
     security_id: str | None
@@ -92,6 +92,7 @@ class _Result(msgspec.Struct, gc=False):
     reason: str | None
     detail: str | None
     base_currency: str | None
+    applied_fx_rate: str | None = None  # results of versions before this field have none
     gross_cost: str | None
     net_cost: str | None
     realized_gain_loss: str | None
@@ -242,8 +243,9 @@ def _result_lines(value: bytes) -> tuple[tuple[str, str], _Lines]:
         f"{r.quantity or n}\t{r.price or n}\t{r.gross_transaction_amount or n}\t"
         f"{r.trade_fee or n}\t{r.trade_currency or n}\t{r.currency or n}\t{r.fx_rate or n}\t"
         f"{r.version}\t{r.status}\t{r.reason or n}\t{n if r.detail is None else r.detail}\t"
-        f"{r.base_currency or n}\t{r.gross_cost or n}\t{r.net_cost or n}\t"
-        f"{r.realized_gain_loss or n}\t{r.gross_cost_local or n}\t{r.net_cost_local or n}\t"
+        f"{r.base_currency or n}\t{r.applied_fx_rate or n}\t{r.gross_cost or n}\t"
+        f"{r.net_cost or n}\t{r.realized_gain_loss or n}\t"
+        f"{r.gross_cost_local or n}\t{r.net_cost_local or n}\t"
         f"{r.realized_gain_loss_local or n}\t{r.source_topic}\t{r.source_partition}\t"
         f"{r.source_offset}\t{r.as_of}\n"
     )

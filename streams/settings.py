@@ -6,6 +6,7 @@ from pathlib import Path
 from calculator import ReliefMethod
 from wire.broker import Broker
 
+NO_CURRENCY = "NONE"  # what FX_CROSS_CURRENCY says where there is to be none
 CACHED_LOTS_MAX = 300_000  # open lots kept decoded, over all partitions of a worker
 
 
@@ -19,6 +20,8 @@ class WorkerSettings:
     http_port: int
     partitions: int
     default_method: ReliefMethod
+    fx_max_age_days: int
+    fx_cross_currency: str | None  # None: rates are not made of two others
     cluster_secret: str | None = field(repr=False)  # None: everybody who reaches it is answered
     session_seconds: float = 10.0  # without a heartbeat, until the group takes the partitions away
     cached_lots_max: int = CACHED_LOTS_MAX

@@ -27,7 +27,7 @@ import msgspec
 from calculator import Holding, Lot, OpenLots, Order, Place, Portfolio, ReliefMethod, Source
 from wire.topics import CHANGELOG
 
-LAYOUT = 3
+LAYOUT = 4
 PROGRESS = b"!"
 CHANGELOG_READ = b"!changelog"  # local: offset of the last changelog record in the state
 RESULTS_READ = b"!results"  # local: the same of the results topic

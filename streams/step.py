@@ -14,8 +14,11 @@ import msgspec
 from calculator import (
     EXACT,
     Cancellation,
+    FxRate,
     Ledger,
+    Pair,
     Portfolio,
+    Rates,
     ReliefMethod,
     Source,
     Taken,
@@ -143,20 +146,40 @@ class BookingStep:
         partitions: int,
         default_method: ReliefMethod,
         lots_max: int,
+        rates: Rates | None = None,
     ) -> None:
         self._partition = partition
         self._partitions = partitions
         self._as_of = 0  # of the batch that is booked
         self.journal = StateJournal(db, lots_max)
-        self.ledger = Ledger(self.journal, default_method)
+        self.ledger = Ledger(self.journal, default_method, rates)
 
     @property
     def has_work(self) -> bool:
         """Whether re-bookings wait that need no further record."""
-        return bool(self.journal.unsettled or self.journal.walks)
+        return bool(self.unfinished)
 
-    def run(self, records: Sequence[InputRecord], as_of: int, steps: int) -> Outcome:
-        """Book a batch; `steps` bounds what is re-booked of longer histories meanwhile."""
+    @property
+    def unfinished(self) -> int:
+        """Holdings and portfolios whose re-booking is not finished, and days of rates to walk."""
+        journal = self.journal
+        return len(journal.unsettled) + len(journal.walks) + len(journal.rate_uses.walks)
+
+    @property
+    def legs(self) -> set[Pair]:
+        """The (from, to) of all rates that a transaction here was booked with or may wait for."""
+        rates = self.ledger.rates
+        return {leg for pair in self.journal.rate_uses.pairs for leg in rates.legs(*pair)}
+
+    def run(
+        self,
+        records: Sequence[InputRecord],
+        as_of: int,
+        steps: int,
+        changed_rates: Sequence[FxRate] = (),
+    ) -> Outcome:
+        """Book a batch, and follow rates that came in force; `steps` bounds what is re-booked of
+        longer histories meanwhile."""
         outcome = Outcome(Changes(), Counts())
         self._as_of = as_of
         with localcontext(EXACT):
@@ -172,6 +195,7 @@ class BookingStep:
             )
             for record, content in taken:
                 self._take(record, content, outcome)
+            self.ledger.follow_rates(changed_rates)
             changed = self.ledger.settle(steps)
             outcome.changes = self.journal.collect(changed, as_of)
         return outcome

@@ -7,6 +7,7 @@ from calculator import (
     Ledger,
     MemoryJournal,
     Portfolio,
+    Rates,
     ReliefMethod,
     Source,
     Taken,
@@ -38,13 +39,16 @@ class Books:
         )
 
 
-def fold(partition: Partition, published: Published, default_method: ReliefMethod) -> Books:
-    """Book what stands. The order is of no consequence, so it is the one with the least work."""
+def fold(
+    partition: Partition, published: Published, default_method: ReliefMethod, rates: Rates
+) -> Books:
+    """Book what stands. The order is of no consequence, so it is the one with the least work:
+    all exchange rates are known before."""
     transactions = _standing_transactions(partition, published)
     portfolios = _standing_portfolios(partition, published)
     journal = MemoryJournal()
     books = Books(journal, {key: found.sources for key, found in transactions.items()})
-    ledger = Ledger(journal, default_method)
+    ledger = Ledger(journal, default_method, rates)
     for portfolio in portfolios.values():
         assert ledger.take_portfolio(portfolio.content) is Taken.JOURNALLED
     ledger.settle()

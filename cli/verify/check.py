@@ -3,7 +3,7 @@
 import math
 from contextlib import closing
 
-from calculator import Portfolio, ReliefMethod, Source
+from calculator import Portfolio, Rates, ReliefMethod, Source
 from cli.lag import end_offsets
 from cli.servers import Connections
 from cli.verify import rows
@@ -18,7 +18,7 @@ from cli.verify.database import (
     Database,
     Rows,
 )
-from cli.verify.inputs import Event, Inputs, Partition, read_inputs
+from cli.verify.inputs import Event, Inputs, Partition, read_inputs, read_rates
 from cli.verify.live import LiveTables
 from cli.verify.published import TOPICS, Published, read_published
 from cli.verify.reference import compare_reference
@@ -26,7 +26,15 @@ from cli.verify.report import A_ROW, NOTHING, Report, Row
 from cli.workers import Workers
 from streams.topics import Admin
 from wire.portfolios import decode_portfolio
-from wire.topics import COMPLETED, INPUTS, PORTFOLIOS, PORTFOLIOS_CURRENT, POSITIONS, REFERENCE
+from wire.topics import (
+    COMPLETED,
+    FX_RATES,
+    INPUTS,
+    PORTFOLIOS,
+    PORTFOLIOS_CURRENT,
+    POSITIONS,
+    REFERENCE,
+)  # fmt: skip
 from wire.transactions import decode_transaction
 
 RESULT_COLUMNS = (*TRANSACTION_COLUMNS, "disposals")
@@ -36,9 +44,15 @@ LIVE_TRANSACTIONS_MAX = 20_000
 
 
 def check(
-    found: Connections, workers: Workers, partitions: int, default_method: ReliefMethod, limit: int
+    found: Connections,
+    workers: Workers,
+    partitions: int,
+    default_method: ReliefMethod,
+    rates: Rates,
+    limit: int,
 ) -> Report:
-    """Everything has been booked and stored before; nothing may come in meanwhile."""
+    """Everything has been booked and stored before; nothing may come in meanwhile. `rates` is empty
+    as yet."""
     kafka = Admin(found.kafka)
     numbers = range(partitions)
     input_places = [(topic.name, number) for topic in INPUTS for number in numbers]
@@ -47,6 +61,7 @@ def check(
     reference_ends = end_offsets(kafka, reference_places)
     result_ends = end_offsets(kafka, [(topic.name, n) for topic in TOPICS for n in numbers])
     report = Report(limit)
+    read_rates(found.kafka, reference_ends[FX_RATES.name, 0], rates)
     inputs = read_inputs(found.kafka, input_ends, partitions)
     report.events = inputs.events
     with (
@@ -56,7 +71,7 @@ def check(
         comparison = Comparison(inputs, database, live, report)
         for number in numbers:
             published = read_published(found.kafka, result_ends, number, report)
-            books = fold(inputs.partitions[number], published, default_method)
+            books = fold(inputs.partitions[number], published, default_method, rates)
             inputs.partitions[number] = Partition()  # it has served, and it was large
             comparison.compare(number, books, published)
         reference = compare_reference(found.kafka, reference_ends, database, report)

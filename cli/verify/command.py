@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import click
 
+from calculator import Rates
 from cli.failures import told_plainly
 from cli.lag import wait_until_applied
 from cli.printing import console, json_option, print_json
@@ -48,7 +49,14 @@ def verified(settings: Settings, limit: int, wait_seconds: float) -> Report:
     found = connections(settings)
     workers = wait_until_applied(settings, wait_seconds)
     with told_plainly():
-        return check(found, workers, settings.partitions, settings.default_cost_basis_method, limit)
+        return check(
+            found,
+            workers,
+            settings.partitions,
+            settings.default_cost_basis_method,
+            Rates(settings.fx_cross_currency, settings.fx_max_age_days),
+            limit,
+        )
 
 
 def described(report: Report, seconds: float) -> dict[str, object]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from confluent_kafka import Message
 
-from calculator import Cancellation, Portfolio, Source, Transaction
+from calculator import Cancellation, Portfolio, Rates, Source, Transaction
 from cli.groups import Place
 from cli.verify.reading import place_of, read
 from cli.verify.standing import Arrival
@@ -17,7 +17,8 @@ from wire.broker import Broker
 from wire.fields import Malformed
 from wire.partitioner import partition_of
 from wire.portfolios import decode_portfolio
-from wire.topics import FORWARDED, PORTFOLIOS, RAW_TRANSACTIONS
+from wire.reference import OF_FX_RATES
+from wire.topics import FORWARDED, FX_RATES, PORTFOLIOS, RAW_TRANSACTIONS
 from wire.transactions import decode_transaction
 
 Identity = tuple[str, str]  # portfolio_id, transaction_id
@@ -121,6 +122,14 @@ def read_inputs(broker: Broker, ends: Mapping[Place, int], partitions: int) -> I
 def unreadable(message: Message, content: Malformed) -> Unreadable:
     errors = tuple((error.field, error.rule.value) for error in content.errors)
     return Unreadable(errors, *parts_of(message))
+
+
+def read_rates(broker: Broker, end: int, rates: Rates) -> None:
+    """Take in all exchange rates that can be read, in the order of their topic."""
+    for message in read(broker, {(FX_RATES.name, 0): end}):
+        content = OF_FX_RATES.decode(message.value())
+        if not isinstance(content, Malformed):
+            rates.put(content)
 
 
 def source_of(message: Message) -> Source:

@@ -41,7 +41,7 @@ class _Disposal(msgspec.Struct):
     realized_gain_loss_local: Decimal | None
 
 
-class Result(msgspec.Struct):
+class Result(msgspec.Struct, kw_only=True):
     """The columns of rows.CONTENT, OUTCOME and SOURCE, then as_of; also what a live answer holds."""
 
     transaction_id: str
@@ -63,6 +63,7 @@ class Result(msgspec.Struct):
     reason: str | None
     detail: str | None
     base_currency: str | None
+    applied_fx_rate: Decimal | None = None
     gross_cost: Decimal | None
     net_cost: Decimal | None
     realized_gain_loss: Decimal | None

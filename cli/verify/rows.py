@@ -30,7 +30,7 @@ CONTENT = (
     "trade_fee", "trade_currency", "currency", "fx_rate", "version",
 )  # fmt: skip
 OUTCOME = (
-    "status", "reason", "detail", "base_currency", "gross_cost", "net_cost", "realized_gain_loss",
+    "status", "reason", "detail", "base_currency", "applied_fx_rate", "gross_cost", "net_cost", "realized_gain_loss",
     "gross_cost_local", "net_cost_local", "realized_gain_loss_local",
 )  # fmt: skip
 SOURCE = ("source_topic", "source_partition", "source_offset")
@@ -73,15 +73,17 @@ def outcome_row(entry: Entry) -> Row:
     match outcome:
         case Booked():
             return (
-                status, None, None, entry.base_currency, outcome.gross_cost, outcome.net_cost,
+                status, None, None, entry.base_currency, entry.applied_fx_rate,
+                outcome.gross_cost, outcome.net_cost,
                 outcome.realized_gain_loss, outcome.gross_cost_local, outcome.net_cost_local,
                 outcome.realized_gain_loss_local,
             )  # fmt: skip
         case Rejection():
             reason = outcome.reason.value, outcome.detail
-            return (status, *reason, entry.base_currency, *((None,) * 6))
+            rate = entry.applied_fx_rate
+            return (status, *reason, entry.base_currency, rate, *((None,) * 6))
         case None:
-            return (status, *((None,) * 9))
+            return (status, *((None,) * 10))
 
 
 def disposed_row(entry: Entry) -> Row:

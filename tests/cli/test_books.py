@@ -10,7 +10,7 @@ import pytest
 from confluent_kafka import Producer
 from psycopg2.extensions import cursor
 
-from calculator import ReliefMethod
+from calculator import Rates, ReliefMethod
 from cli.lag import ask_all, wait_until_applied
 from cli.servers import connections
 from cli.status import collect
@@ -248,7 +248,7 @@ def test_verify_finds_a_live_answer_that_is_wrong(
     workers = ask_all(booked.settings)
     with served(relay(workers, f"/portfolios/P1/{path}", change)) as url:
         lying = Workers(workers.statuses, dict.fromkeys(range(8), url))
-        report = check(connections(booked.settings), lying, 8, ReliefMethod.FIFO, 10)
+        report = check(connections(booked.settings), lying, 8, ReliefMethod.FIFO, Rates(), 10)
     found = [(one.place, one.key, one.column) for one in report.differences]
     assert found == [(place, key, column)]
 

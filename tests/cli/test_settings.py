@@ -25,6 +25,13 @@ def test_without_any_variable_everything_is_embedded_and_local() -> None:
     assert settings.partitions == 8
     assert (settings.api_host, settings.api_port) == ("127.0.0.1", 8000)
     assert settings.default_cost_basis_method is ReliefMethod.FIFO
+    assert (settings.fx_max_age_days, settings.fx_cross_currency) == (7, "USD")
+
+
+def test_there_may_be_no_cross_currency() -> None:
+    assert (
+        Settings.from_environment({"FX_CROSS_CURRENCY": "NONE"}, NOWHERE).fx_cross_currency is None
+    )
 
 
 def test_the_environment_wins_over_the_file_and_empty_counts_as_absent(tmp_path: Path) -> None:
@@ -52,6 +59,10 @@ def test_the_environment_wins_over_the_file_and_empty_counts_as_absent(tmp_path:
         ("DATABASE_URL", "postgresql://localhost/x?ssl_mode=require"),
         ("WORKER_URLS", "http://a:1,b:2"),
         ("DEFAULT_COST_BASIS_METHOD", "fifo"),
+        ("FX_MAX_AGE_DAYS", "-1"),
+        ("FX_MAX_AGE_DAYS", "367"),
+        ("FX_CROSS_CURRENCY", "usd"),
+        ("FX_CROSS_CURRENCY", "EURO"),
         ("LOG_LEVEL", "LOUD"),
         ("LOG_FORMAT", "xml"),
         ("API_KEYS", "off"),

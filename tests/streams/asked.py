@@ -7,23 +7,26 @@ from typing import Any
 
 import httpx
 
+from calculator import Rates
 from streams import live
+from streams.known_rates import KnownRates
 from streams.tables import Table
 from tests.oracle.murmur2 import partition_of
 from tests.streams.lanes import (
     PARTITIONS,
     Logs,
     MemoryLog,
+    know,
     lane_over,
     work_off,
 )
 from tests.wire.events import BUY, CANCEL, PORTFOLIO, text_of
 from wire.broker import Broker
-from wire.topics import PORTFOLIOS, RAW_TRANSACTIONS
+from wire.topics import FX_RATES, PORTFOLIOS, RAW_TRANSACTIONS
 
 P = next(f"P{n}" for n in range(99) if partition_of(f"P{n}", PARTITIONS) == 0)
 ELSEWHERE = next(f"P{n}" for n in range(99) if partition_of(f"P{n}", PARTITIONS) == 1)
-THROUGH = {"partition", "raw_transactions", "raw_transactions_forwarded", "portfolios"}
+THROUGH = {"partition", "raw_transactions", "raw_transactions_forwarded", "portfolios", "fx_rates"}
 
 
 class Worker:
@@ -32,7 +35,8 @@ class Worker:
     def __init__(self, table: Table, cluster_secret: str | None = None) -> None:
         self.logs = Logs()
         self.table = table
-        self.lane = lane_over(table, MemoryLog(self.logs, 0))
+        self.known = KnownRates(Rates())
+        self.lane = lane_over(table, MemoryLog(self.logs, 0), known=self.known)
         self.settings = SimpleNamespace(
             partitions=PARTITIONS, kafka=Broker(bootstrap="127.0.0.1:1"), url="http://here",
             cluster_secret=cluster_secret,
@@ -57,6 +61,15 @@ class Worker:
     def portfolio(self, method: str, version: int = 1, portfolio_id: str = P) -> None:
         event = {"portfolio_id": portfolio_id, "cost_basis_method": method, "version": version}
         self.logs.append(PORTFOLIOS, 0, b"", text_of(PORTFOLIO | event))
+
+    def rate(self, rate: str, day: str, version: int = 1) -> None:
+        """Dollars per franc."""
+        event: dict[str, object] = {
+            "from_currency": "CHF", "to_currency": "USD", "rate_date": day, "rate": rate,
+            "version": version,
+        }  # fmt: skip
+        self.logs.append(FX_RATES, 0, b"", text_of(event))
+        know(self.logs, self.known)
 
     def book(self) -> None:
         work_off(self.logs, self.lane)

@@ -7,19 +7,23 @@ from typing import Any, NamedTuple
 
 from faust.types.tuples import TP
 
-from calculator import ReliefMethod
+from calculator import Rates, ReliefMethod
 from streams import state
+from streams.known_rates import KnownRates
 from streams.lane import Lane, Log
 from streams.log import Written
 from streams.restore import Record, Restorer
 from streams.step import Headers, Outcome
 from streams.tables import Table, Tables
 from streams.transport import Batch
+from wire.fields import Malformed
+from wire.reference import OF_FX_RATES
 from wire.topics import (
     CHANGELOG,
     COMPLETED,
     DEAD_LETTER,
     FORWARDED,
+    FX_RATES,
     INPUTS,
     PORTFOLIOS_CURRENT,
     POSITIONS,
@@ -166,8 +170,20 @@ def lane_over(
     partition: int = 0,
     lots_max: int = LOTS_MAX,
     method: ReliefMethod = ReliefMethod.FIFO,
+    known: KnownRates | None = None,
 ) -> Lane:
-    return Lane(partition, PARTITIONS, method, table, log, lots_max)
+    known = known or KnownRates(Rates())
+    return Lane(partition, PARTITIONS, method, table, log, lots_max, known)
+
+
+def know(logs: Logs, known: KnownRates) -> KnownRates:
+    """The rates of a process that has read their topic to its end."""
+    for message in logs.read(FX_RATES, 0, known.through):
+        content = OF_FX_RATES.decode(message.value)
+        if not isinstance(content, Malformed):
+            known.keep(message.offset, content)
+    known.move(logs.end(FX_RATES, 0))
+    return known
 
 
 def next_batches(logs: Logs, lane: Lane, limit: int) -> list[Batch]:

@@ -38,6 +38,7 @@ SALE: Fields = {
     "reason": None,
     "detail": None,
     "base_currency": "EUR",
+    "applied_fx_rate": "0.93",
     "gross_cost": "-1000.5",
     "net_cost": "-1000.25",
     "realized_gain_loss": "1579.37",

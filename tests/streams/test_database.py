@@ -107,6 +107,7 @@ def test_every_field_of_a_result_is_stored_as_it_was_written(
         "reason": None,
         "detail": None,
         "base_currency": "EUR",
+        "applied_fx_rate": D("0.93"),
         "gross_cost": D("-1000.5"),
         "net_cost": D("-1000.25"),
         "realized_gain_loss": D("1579.37"),

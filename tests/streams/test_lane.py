@@ -12,7 +12,7 @@ from streams import pace, state
 from streams.lane import (
     EXIT_LANE_FAILED,
     EXIT_STATE_NOT_AT_BATCH,
-    DefaultMethodChanged,
+    SettingChanged,
 )
 from streams.tables import Table, Tables
 from tests.oracle.murmur2 import partition_of
@@ -149,7 +149,7 @@ def test_another_default_method_is_refused_and_the_refusal_says_what_to_do(
     table: Table, log: MemoryLog
 ) -> None:
     lane_over(table, log).handle([batch(purchases(1))])
-    with pytest.raises(DefaultMethodChanged, match=r"is LIFO, .* begun with FIFO: set it back"):
+    with pytest.raises(SettingChanged, match=r"is LIFO, .* begun with FIFO: set it back"):
         lane_over(table, log, method=ReliefMethod.LIFO)
 
 
@@ -159,7 +159,7 @@ def test_the_default_method_is_fixed_where_nothing_was_booked_too(
     lane = lane_over(table, log)
     lane.begin()
     as_of = lane.progress.as_of
-    with pytest.raises(DefaultMethodChanged, match=r"is LIFO, .* begun with FIFO: set it back"):
+    with pytest.raises(SettingChanged, match=r"is LIFO, .* begun with FIFO: set it back"):
         lane_over(table, log, method=ReliefMethod.LIFO)
     again = lane_over(table, log)
     again.begin()

@@ -48,12 +48,14 @@ def test_every_answer_says_all_before_which_offsets_it_includes(worker: Worker) 
     worker.portfolio("LIFO")
     worker.logs.append(FORWARDED, 0, None, b"{")
     worker.logs.mark(FORWARDED, 0)
+    worker.rate("2", "2024-01-01")
     worker.book()
     worker.lane.handle([batch([Message(1, None, b"{")], after=5)])
     for path in paths():
         through = worker.get(path).json()["through"]
         assert through.keys() == THROUGH
-        assert tuple(through.values()) == (0, *worker.lane.progress.next_offsets) == (0, 5, 2, 1)
+        assert tuple(through.values()) == (0, 5, 2, 1, 1)
+        assert (*worker.lane.progress.next_offsets, worker.lane.progress.fx_rates) == (5, 2, 1, 1)
 
 
 def test_a_list_is_as_of_the_last_batch_and_a_position_as_of_its_own(worker: Worker) -> None:

@@ -3,6 +3,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from calculator import ledger
 from streams import lane as lane_module
 from streams import pace
 from streams.lane import EXIT_LANE_FAILED
@@ -63,6 +64,46 @@ def test_nothing_is_said_of_holdings_whose_new_terms_have_not_reached_them(
     worker.book()
     positions = worker.get(f"/portfolios/{P}/positions").json()["positions"]
     assert [row["cost_basis_method"] for row in positions] == ["LIFO"] * 40
+
+
+def test_nothing_is_said_of_holdings_that_a_new_rate_has_not_reached(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker.portfolio("FIFO")
+    for n in range(40):
+        worker.trade(f"T{n:02}", f"S{n:02}", trade_currency="CHF")
+    worker.trade("OTHER", "OTHER")
+    worker.book()
+    monkeypatch.setattr(pace, "STEPS_MAX", 10)
+    monkeypatch.setattr(ledger, "_USES_AT_A_TIME", 2)
+    worker.rate("2", "2024-01-01")
+    worker.book_once()
+    assert_refused(worker.get(f"/portfolios/{P}/positions"), 503, "rebooking")
+    found = worker.get(f"/portfolios/{P}/transactions/T00").json()
+    assert (found["status"], found["applied_fx_rate"], found["fx_rate"]) == ("BOOKED", "2", None)
+    assert found["through"]["fx_rates"] == 1
+    assert worker.position("S00").json()["cost"] == "30"
+    assert worker.position("OTHER").status_code == 200
+    for path in paths("S39", "T39"):
+        assert_refused(worker.get(path), 503, "rebooking")
+    results = worker.results("T00", "T39", "OTHER").json()["results"]
+    assert [each and each["status"] for each in results] == ["BOOKED", None, "BOOKED"]
+    worker.book()
+    positions = worker.get(f"/portfolios/{P}/positions").json()["positions"]
+    assert [row["cost"] for row in positions] == ["15", *["30"] * 40]
+
+
+def test_a_rate_that_changes_nothing_refuses_nothing(worker: Worker) -> None:
+    worker.portfolio("FIFO")
+    worker.rate("2", "2024-01-01")
+    worker.trade("T0", "S0", trade_currency="CHF")
+    worker.book()
+    worker.rate("3", "2023-12-31")
+    worker.rate("2.0", "2024-01-01", version=2)
+    assert worker.lane.has_work, "it is looked at"
+    worker.book()
+    assert worker.position("S0").json()["cost"] == "30"
+    assert worker.lane.progress.fx_rates == 3
 
 
 def test_a_partition_of_somebody_else_is_not_answered_for(worker: Worker) -> None:

@@ -20,6 +20,7 @@ class Lane:
     def __init__(self) -> None:
         self.handled: list[list[Any]] = []
         self.has_work = False
+        self.is_behind_rates = False
         self.begun = 0
         self.touched = 0
         self.closed = False
@@ -36,7 +37,8 @@ class Lane:
         assert self.gate.wait(SECONDS_MAX)
         self.handled.append(batches)
         if not batches:
-            self.has_work = False
+            self.has_work = self.is_behind_rates = False
+        self.is_behind_rates = False
 
     def touch(self) -> None:
         self.touched += 1
@@ -232,5 +234,66 @@ def test_a_lane_without_events_is_looked_after(monkeypatch: pytest.MonkeyPatch) 
         await until(lambda: lane.touched >= 2)
         pump.close()
         assert lane.handled == []
+
+    asyncio.run(main())
+
+
+def test_a_lane_at_rest_is_woken_by_what_is_of_concern_to_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def main() -> None:
+        monkeypatch.setattr(pump_module, "IDLE_SECONDS", 60)
+        lane = Lane()
+        pump = pump_over(lane)
+        await until(lambda: lane.begun)
+        await asyncio.sleep(0.05)
+        pump.wake()
+        await asyncio.sleep(0.05)
+        assert lane.handled == [], "of no concern"
+        lane.has_work = True
+        pump.wake()
+        await until(lambda: lane.handled == [[]])
+        await pump.put(Event("next"))
+        await until(lambda: len(lane.handled) == 2)
+        assert names(lane) == [[], ["next"]]
+        pump.close()
+
+    asyncio.run(main())
+
+
+def test_one_that_is_woken_while_it_works_or_stops_works_off_what_there_is() -> None:
+    async def main() -> None:
+        lane = Lane()
+        lane.gate.clear()
+        pump = pump_over(lane)
+        await pump.put(Event("first"))
+        await until(lane.began.is_set)
+        lane.has_work = True
+        pump.wake()
+        lane.gate.set()
+        await until(lambda: len(lane.handled) == 2)
+        assert names(lane) == [["first"], []]
+        pump.stop()
+        lane.has_work = True
+        pump.wake()
+        await asyncio.sleep(0.05)
+        assert len(lane.handled) == 2
+        pump.close()
+
+    asyncio.run(main())
+
+
+def test_rates_of_no_concern_are_passed_when_nothing_else_is_to_be_done(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def main() -> None:
+        monkeypatch.setattr(pump_module, "IDLE_SECONDS", 0.01)
+        lane = Lane()
+        lane.is_behind_rates = True
+        pump = pump_over(lane)
+        await until(lambda: lane.handled == [[]])
+        await asyncio.sleep(0.1)
+        assert lane.handled == [[]]
+        pump.close()
 
     asyncio.run(main())

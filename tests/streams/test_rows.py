@@ -14,6 +14,7 @@ from streams import rows
 from streams.rows import Rows, gather
 from tests.streams.records import (
     CANCELLED,
+    SALE,
     Written,
     dead_letter,
     disposal,
@@ -27,7 +28,7 @@ from wire.topics import COMPLETED, PORTFOLIOS_CURRENT, POSITIONS
 
 SALE_LINE = (
     b"P1\tS1\tACME\tI1\tSELL\t2024-03-05T10:11:12.123456Z\t2024-03-07T00:00:00Z\t15\t187.3375\t"
-    b"2810.0625\t9.95\tUSD\tCHF\t0.9213\t3\tBOOKED\t\\N\t\\N\tEUR\t-1000.5\t-1000.25\t1579.37\t"
+    b"2810.0625\t9.95\tUSD\tCHF\t0.9213\t3\tBOOKED\t\\N\t\\N\tEUR\t0.93\t-1000.5\t-1000.25\t1579.37\t"
     b"-1100.5\t-1100.25\t1699.8625\traw_transactions\t5\t4294967296\t7\n"
 )
 
@@ -45,6 +46,12 @@ def test_a_result_becomes_a_line_with_a_cell_for_each_column() -> None:
     gathered = gather([result()])
     assert gathered == Rows(transactions=SALE_LINE)
     assert len(lines(SALE_LINE)[0]) == len(rows.TRANSACTION_COLUMNS)
+
+
+def test_a_result_of_a_version_that_knew_no_such_field_says_that_no_rate_was_applied() -> None:
+    fields = {name: value for name, value in SALE.items() if name != "applied_fx_rate"}
+    [line] = lines(gather([result(fields)]).transactions)
+    assert line[rows.TRANSACTION_COLUMNS.index("applied_fx_rate")] == rows.NULL
 
 
 def test_disposals_take_the_date_of_their_transaction_and_its_as_of() -> None:
