@@ -12,6 +12,7 @@ from tests.oracle.spelling import Content, random_instant, spelled
 
 TRANSACTIONS = "raw_transactions"
 PORTFOLIOS = "portfolios"
+FX_RATES = "fx_rates"
 CURRENCIES = ("USD", "EUR", "GBP", "CHF", "JPY")
 METHODS = ("FIFO", "LIFO", "HIFO", "LOFO", "AVCO")
 FIRST_DAY = datetime(2019, 1, 1, tzinfo=UTC)
@@ -46,6 +47,8 @@ class Mess:
     rate_forgotten: float = 0.05
     other_currency: float = 0.02
     huge: float = 0.01
+    # Of transactions that bring no rate, how many have one or more in the topic of rates.
+    rates: float = 0.0
     # The share of messages that arrive out of the order of their dates, anywhere in the stream.
     late: float = 1.0
 
@@ -108,13 +111,16 @@ def generate(
     books = [maker.book(first + number, securities) for number in range(portfolios)]
     accounts = [message for book in books for message in maker.account_messages(book)]
     transactions: list[Message] = []
+    rates: list[Message] = []
     number = 0
     while len(transactions) < events:
         number += 1
         # A few portfolios are much larger than the others.
         book = books[int(len(books) * maker.rng.random() ** 2)]
         transactions += maker.transaction_messages(book, number)
-    return arranged(accounts + transactions[:events], seed, maker.mess.late)
+        rates += maker.rates
+        maker.rates.clear()
+    return arranged(accounts + rates + transactions[:events], seed, maker.mess.late)
 
 
 def arranged(messages: list[Message], seed: int, late: float = 1.0) -> list[Message]:
@@ -140,6 +146,7 @@ class Maker:
         self.rng = Random(f"events {seed}")
         self.partitions = partitions
         self.mess = mess
+        self.rates: list[Message] = []  # that the transactions made so far ask for
 
     def happens(self, share: float) -> bool:
         return self.rng.random() < share
@@ -256,6 +263,44 @@ class Maker:
             messages.append(self.junk_message(TRANSACTIONS, book, first, when))
         return messages
 
+    # -- exchange rates --
+
+    def rate_messages(self, currency: str, base: str, when: datetime) -> list[Message]:
+        """A few about that pair and those days: direct, inverse, through dollars, too old, twice,
+        corrected or contradicted. What a rate says hangs on the order of their one partition."""
+        rng, messages = self.rng, []
+        for _ in range(rng.choice([1, 1, 2, 3])):
+            pair = [currency, base] if self.happens(0.6) else [currency, "USD"]
+            if self.happens(0.3):
+                pair = [base, "USD"]
+            rng.shuffle(pair)
+            if len(set(pair)) < 2:
+                pair = [currency, rng.choice([one for one in CURRENCIES if one != currency])]
+            day = (when - timedelta(days=rng.choice([0, 0, 0, 1, 2, 7, 8]))).date()
+            content: Content = {
+                "from_currency": pair[0],
+                "to_currency": pair[1],
+                "rate_date": day,
+                "rate": self.decimal(3, 6),
+                "version": rng.choice([1, 1, 2, 7]),
+            }
+            contents = [content]
+            if self.happens(self.mess.corrections):
+                contents.append(content | {"rate": self.decimal(3, 6), "version": 9})
+            if self.happens(self.mess.duplicates):
+                contents.append(content)
+            if self.happens(self.mess.conflicts):
+                contents.append(content | {"rate": self.decimal(3, 6)})
+            values = [spelled(rng, each) for each in contents]
+            if self.happens(self.mess.junk):
+                values.append(b'{"from_currency":"EUR"')
+            key = f"{pair[0]}|{pair[1]}|{day}".encode()
+            messages += [
+                Message(topic=FX_RATES, partition=0, key=key, value=value, when=when)
+                for value in values
+            ]
+        return messages
+
     def transaction_id(self, number: int) -> str:
         """Unique by its number, in styles whose code point orders differ from the human one."""
         if self.happens(0.02):
@@ -325,6 +370,8 @@ class Maker:
         content |= self.huge_amounts(kind) if huge else self.amounts(kind)
         if currency != book.base_currency and not self.happens(mess.rate_forgotten):
             content["fx_rate"] = self.decimal(3, 6)
+        elif self.mess.rates and self.happens(self.mess.rates):
+            self.rates += self.rate_messages(currency, book.base_currency, when)
         elif self.happens(0.4):  # of no use, until the portfolio's base currency changes
             content["fx_rate"] = self.decimal(3, 4)
         if self.happens(0.3):

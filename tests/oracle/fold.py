@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 
 from tests.oracle.booking import AMOUNTS, AMOUNTS_LOCAL, Holding, Lot, Row, book, shown
@@ -17,7 +17,9 @@ from tests.oracle.decode import (
     decode_portfolio,
     decode_transaction,
 )
+from tests.oracle.rates import Quotes, Rule
 
+DEFAULT_RULE = Rule()
 INPUTS = tuple(item.name for item in fields(Trade))
 
 Pair = tuple[str, str]
@@ -92,7 +94,7 @@ def inputs(event: Trade | Cancel, record: Record) -> Row:
 
 def cancelled(cancel: Cancel, record: Record) -> Row:
     """The result of a transaction that was voided."""
-    row = inputs(cancel, record) | {"base_currency": None}
+    row = inputs(cancel, record) | {"base_currency": None, "applied_fx_rate": None}
     row |= {"status": "CANCELLED", "reason": None, "detail": None, "disposals": []}
     return row | dict.fromkeys(AMOUNTS + AMOUNTS_LOCAL)
 
@@ -132,12 +134,17 @@ def fold_holding(
     entries: list[tuple[Trade, Record]],
     account: Account | None,
     default_method: str,
+    quotes: Quotes,
 ) -> None:
     """Book all of a holding from nothing."""
     holding = Holding(method=account.cost_basis_method if account else default_method)
     for trade, record in sorted(entries, key=lambda entry: booking_order(entry[0])):
         base_currency = account.base_currency if account else trade.trade_currency
-        row = inputs(trade, record) | {"base_currency": base_currency}
+        row = inputs(trade, record) | {"base_currency": base_currency, "applied_fx_rate": None}
+        found = quotes.rate_for(trade, base_currency)
+        if found is not None:
+            row["applied_fx_rate"] = shown(found)
+            trade = replace(trade, fx_rate=shown(found))  # as if it had said so
         row |= book(holding, trade, base_currency)
         books.results[trade.portfolio_id, trade.transaction_id] = row
     names = {"portfolio_id": key[0], "security_id": key[1]}
@@ -149,6 +156,8 @@ def expected(
     transactions: Iterable[Record],
     portfolios: Iterable[Record],
     default_method: str = "FIFO",
+    rates: Iterable[Record] = (),
+    rule: Rule = DEFAULT_RULE,
 ) -> Books:
     """Fold every record, in order of arrival, into the books that must come of them."""
     books = Books()
@@ -166,6 +175,7 @@ def expected(
             holdings.setdefault(key, []).append((event, record))
         elif isinstance(event, Cancel):
             books.results[identity(event)] = cancelled(event, record)
+    quotes = Quotes(rates, rule)
     for key, entries in holdings.items():
-        fold_holding(books, key, entries, accounts.get(key[0]), default_method)
+        fold_holding(books, key, entries, accounts.get(key[0]), default_method, quotes)
     return books

@@ -1,14 +1,18 @@
 """Workers and stores: the real lane, take-over and writer over what is simulated."""
 
+from random import Random
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from calculator import ReliefMethod
+from calculator import Rates, ReliefMethod
+from streams.known_rates import KnownRates
 from streams.lane import Lane
 from streams.transport import Batch
 from streams.writer import ProgressMoved, Writer
 from tests.simulation.cluster import Crash, Disks
 from tests.streams.lanes import MemoryRestorer, next_batches
-from wire.topics import INPUTS, RESULTS
+from wire.fields import Malformed
+from wire.reference import OF_FX_RATES
+from wire.topics import FX_RATES, INPUTS, RESULTS
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -27,13 +31,47 @@ class SimulatedLane(Lane):
         raise Crash from error
 
 
+class AnyPace:
+    """Often so few steps that a re-booking takes many batches."""
+
+    def __init__(self, rng: Random) -> None:
+        self._rng = rng
+
+    def steps(self, *, has_records: bool) -> int:
+        return self._rng.choice((1, 2, 5, 5000))
+
+    def measured(self, steps: int, seconds: float) -> None:
+        """It does not matter."""
+
+
 class Worker:
     """One process on a machine of its own. It may not know yet that it lost a partition."""
 
     def __init__(self, world: "World", disks: Disks) -> None:
         self.world, self.disks = world, disks
+        self.restart()
+
+    def restart(self) -> None:
+        """Only the disks are left of the process before."""
         self.lanes: dict[int, SimulatedLane] = {}
         self.stale: dict[int, list[Batch]] = {}
+        self.known_rates = KnownRates(Rates())
+        self.kept_rates = 0  # next offset; `known_rates.through` may be behind it
+
+    def read_rates(self, *, to_end: bool = False) -> None:
+        """The thread that reads them is somewhere, as is what it has said of it."""
+        rng, logs = self.world.rng, self.world.broker.logs
+        end = logs.end(FX_RATES, 0)
+        upto = end if to_end else rng.randint(self.kept_rates, end)
+        for message in logs.read(FX_RATES, 0, self.kept_rates):
+            content = OF_FX_RATES.decode(message.value)
+            if message.offset < upto and not isinstance(content, Malformed):
+                self.known_rates.keep(message.offset, content)
+        self.kept_rates = upto
+        self.known_rates.move(upto if to_end else rng.randint(self.known_rates.through, upto))
+
+    def knows_all_rates(self, partition: int) -> bool:
+        return self.lanes[partition].progress.fx_rates == self.world.broker.logs.end(FX_RATES, 0)
 
     def take_over(self, partition: int) -> None:
         """As in production: fence the owner before, then read the logs, which are final now."""
@@ -43,10 +81,14 @@ class Worker:
         disks: Any = self.disks
         restorer = MemoryRestorer(world.broker.logs, disks, records_max=7)
         table = restorer.restore([partition])[partition]
+        self.read_rates(to_end=True)
         lane = world.variant.lane(
-            partition, world.partitions, ReliefMethod.FIFO, table, transactions, lots_max=4
-        )
+            partition, world.partitions, ReliefMethod.FIFO, table, transactions, lots_max=4,
+            known_rates=self.known_rates,
+        )  # fmt: skip
         lane.world = world
+        any_pace: Any = AnyPace(world.rng)
+        lane._pace = any_pace
         self.lanes[partition] = lane
         world.owners[partition] = self
         world.variant.position(world, lane)
@@ -54,9 +96,11 @@ class Worker:
     def work(self, partition: int) -> bool:
         """One batch; whether there was anything to do."""
         world, lane = self.world, self.lanes[partition]
+        self.read_rates(to_end=world.is_calm)
         batches = next_batches(world.broker.logs, lane, world.rng.choice((1, 2, 5, 20)))
-        if not batches and not lane.has_work:
+        if not batches and not lane.has_work and not lane.is_behind_rates:
             return False
+        world.seen["rates of concern"] += bool(lane._changed_rates()[0])
         if partition in self.stale and world.happens("delivered twice", 0.01):
             batches = self.stale[partition]
         chosen = [batch for batch in batches if world.rng.random() < 0.8]

@@ -86,6 +86,27 @@ class Repeating(SimulatedLane):
             return
 
 
+class AtTheEndOfTheRates(SimulatedLane):
+    """A new owner takes it that the one before has followed all rates that are known by now."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401
+        super().__init__(*arguments, **options)
+        through = self._known_rates.through
+        self.progress = msgspec.structs.replace(self.progress, fx_rates=through)
+
+
+class WalksForgotten(SimulatedLane):
+    """What a rate changes is kept in memory until it is booked."""
+
+    def _handle(self, batches: Sequence[Any]) -> None:
+        journal: Any = self._step.journal
+        journal.rate_uses._put_walks.clear()
+        collect = journal.rate_uses.collect
+        journal.rate_uses.collect = lambda: (collect()[0], [])
+        super()._handle(batches)
+        journal.rate_uses.collect = collect
+
+
 class Adding(Database):
     """Rows are added to what is there, whatever is known of the progress."""
 
@@ -127,6 +148,8 @@ BROKEN = (
     FromTheGroup("resume from the group's offset"),
     Variant("a batch repeated after an unknown commit", log=RepliesLost, lane=Repeating),
     Variant("plain +=", database=Adding),
+    Variant("rates from the end", lane=AtTheEndOfTheRates),
+    Variant("walks in memory", lane=WalksForgotten),
 )
 # What also holds of a lost reply: the process ends, and the next take-over reads what became of it.
 REPLIES_LOST = Variant(

@@ -23,11 +23,19 @@ from tests.simulation.cluster import Broker, Crash, Database, Disks, PartitionLo
 from tests.simulation.processes import Store, Worker
 from tests.simulation.variants import AS_DESIGNED, Variant
 from tests.streams.lanes import MemoryRestorer, dump
-from wire.topics import COMPLETED, DEAD_LETTER, FORWARDED, PORTFOLIOS, POSITIONS, RAW_TRANSACTIONS
+from wire.topics import (
+    COMPLETED,
+    DEAD_LETTER,
+    FORWARDED,
+    FX_RATES,
+    PORTFOLIOS,
+    POSITIONS,
+    RAW_TRANSACTIONS,
+)
 
 PARTITIONS, MACHINES, HISTORIES = 2, 2, 64
 TRIES_MAX, STEPS_MAX = 1_000, 2_000
-_INPUTS = {topic.name: topic for topic in (RAW_TRANSACTIONS, PORTFOLIOS)}
+_INPUTS = {topic.name: topic for topic in (RAW_TRANSACTIONS, PORTFOLIOS, FX_RATES)}
 
 
 class History(NamedTuple):
@@ -42,12 +50,16 @@ class History(NamedTuple):
 def history(number: int) -> History:
     """Few of them, since folding costs more than a run; each is run under many schedules."""
     size = (6, 12, 20, 30)[number % 4]
-    mess = Mess(duplicates=0.15, corrections=0.15, cancels=0.08, misrouted=0.15, junk=0.05)
+    mess = Mess(
+        duplicates=0.15, corrections=0.15, cancels=0.08, misrouted=0.15, junk=0.05,
+        rate_forgotten=0.7, rates=0.8, other_currency=0.2,
+    )  # fmt: skip
     arriving = records(
         generate(number, size, portfolios=3, securities=2, partitions=PARTITIONS, mess=mess)
     )
     transactions = of_topic(arriving, RAW_TRANSACTIONS.name)
-    books = expected(transactions, of_topic(arriving, PORTFOLIOS.name))
+    portfolios, rates = of_topic(arriving, PORTFOLIOS.name), of_topic(arriving, FX_RATES.name)
+    books = expected(transactions, portfolios, rates=rates)
     return History(arriving, books, len(transactions))
 
 
@@ -161,8 +173,7 @@ class World:
 
     def end(self, worker: Worker, but: int | None = None) -> None:
         """The process ends; what it owned goes to whoever is there. Its disk may be lost."""
-        worker.lanes.clear()
-        worker.stale.clear()
+        worker.restart()
         for folder in worker.disks.folders.values():
             if self.happens("disk lost", 0.1):
                 folder.wipe()
@@ -199,7 +210,7 @@ class World:
 
     def has_work(self) -> bool:
         return any(
-            worker.lanes[p].has_work or not self.is_read(worker, p)
+            worker.lanes[p].has_work or not self.is_read(worker, p) or not worker.knows_all_rates(p)
             for p, worker in self.owners.items()
         )
 

@@ -21,6 +21,7 @@ from wire.topics import (
     COMPLETED,
     DEAD_LETTER,
     FORWARDED,
+    FX_RATES,
     PORTFOLIOS,
     POSITIONS,
     RAW_TRANSACTIONS,
@@ -170,7 +171,11 @@ class Sight:
                 for m in log.read(self.kafka, topic)
             ]
 
-        return expected(records(RAW_TRANSACTIONS.name), records(PORTFOLIOS.name))
+        return expected(
+            records(RAW_TRANSACTIONS.name),
+            records(PORTFOLIOS.name),
+            rates=records(FX_RATES.name),
+        )
 
     def differences(self, *, dead_letters_repeat: bool = False) -> list[str]:
         """Everything that anybody can see, against the independent fold. Dead letters repeat in
