@@ -133,7 +133,6 @@ def _is_settled(snapshot: Snapshot, portfolio_id: str, security_id: str) -> bool
     value = snapshot.get(state.holding_key(portfolio_id, security_id))
     assert value is not None, "the holding of an entry exists"
     try:
-        _holding(snapshot, portfolio_id, security_id, value)
         _require_walked(snapshot, portfolio_id, security_id)
         _holding(snapshot, portfolio_id, security_id, value)
     except Refusal:
