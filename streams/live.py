@@ -1,8 +1,8 @@
 """The worker's HTTP: answers from the live tables of the partitions it owns, and about itself.
 
 Each answer is read from one snapshot, so it shows the books after exactly the records `through`
-names. Whoever is not sure to own a partition, or has a holding that is being re-booked, answers
-503 and never an older, partial or default value.
+names (of exchange rates: after those at least). Whoever is not sure to own a partition, or has a
+holding that is being re-booked, answers 503 and never an older, partial or default value.
 """
 
 import asyncio

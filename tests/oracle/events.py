@@ -8,12 +8,12 @@ from random import Random
 from tests.oracle.decode import AMOUNT_UNUSED, INCREASES, NEUTRALS, Record
 from tests.oracle.junk import junk
 from tests.oracle.murmur2 import partition_of
+from tests.oracle.rate_events import CURRENCIES, Asked, rate_values
 from tests.oracle.spelling import Content, random_instant, spelled
 
 TRANSACTIONS = "raw_transactions"
 PORTFOLIOS = "portfolios"
 FX_RATES = "fx_rates"
-CURRENCIES = ("USD", "EUR", "GBP", "CHF", "JPY")
 METHODS = ("FIFO", "LIFO", "HIFO", "LOFO", "AVCO")
 FIRST_DAY = datetime(2019, 1, 1, tzinfo=UTC)
 DAYS = 2_000
@@ -151,6 +151,13 @@ class Maker:
     def happens(self, share: float) -> bool:
         return self.rng.random() < share
 
+    def rate_messages(self, currency: str, base: str, when: datetime) -> list[Message]:
+        asked = Asked(currency, base, when.date())
+        return [
+            Message(topic=FX_RATES, partition=0, key=asked.key, value=value, when=when)
+            for value in rate_values(self.rng, asked, self.mess.corrections, self.mess.junk)
+        ]
+
     def book(self, number: int, securities: int) -> Book:
         rng = self.rng
         style = rng.choice(["P{}", "p{}", "P-{}", "P 0 {}", "p.{}@x:y", "{}_P", "P{}" + "x" * 120])
@@ -261,44 +268,6 @@ class Maker:
         messages = [self.message(TRANSACTIONS, book, value, when, pinned) for value in values]
         if self.happens(self.mess.junk):
             messages.append(self.junk_message(TRANSACTIONS, book, first, when))
-        return messages
-
-    # -- exchange rates --
-
-    def rate_messages(self, currency: str, base: str, when: datetime) -> list[Message]:
-        """A few about that pair and those days: direct, inverse, through dollars, too old, twice,
-        corrected or contradicted. What a rate says hangs on the order of their one partition."""
-        rng, messages = self.rng, []
-        for _ in range(rng.choice([1, 1, 2, 3])):
-            pair = [currency, base] if self.happens(0.6) else [currency, "USD"]
-            if self.happens(0.3):
-                pair = [base, "USD"]
-            rng.shuffle(pair)
-            if len(set(pair)) < 2:
-                pair = [currency, rng.choice([one for one in CURRENCIES if one != currency])]
-            day = (when - timedelta(days=rng.choice([0, 0, 0, 1, 2, 7, 8]))).date()
-            content: Content = {
-                "from_currency": pair[0],
-                "to_currency": pair[1],
-                "rate_date": day,
-                "rate": self.decimal(3, 6),
-                "version": rng.choice([1, 1, 2, 7]),
-            }
-            contents = [content]
-            if self.happens(self.mess.corrections):
-                contents.append(content | {"rate": self.decimal(3, 6), "version": 9})
-            if self.happens(self.mess.duplicates):
-                contents.append(content)
-            if self.happens(self.mess.conflicts):
-                contents.append(content | {"rate": self.decimal(3, 6)})
-            values = [spelled(rng, each) for each in contents]
-            if self.happens(self.mess.junk):
-                values.append(b'{"from_currency":"EUR"')
-            key = f"{pair[0]}|{pair[1]}|{day}".encode()
-            messages += [
-                Message(topic=FX_RATES, partition=0, key=key, value=value, when=when)
-                for value in values
-            ]
         return messages
 
     def transaction_id(self, number: int) -> str:
