@@ -9,6 +9,7 @@ COPY analytics analytics
 COPY calculator calculator
 COPY wire wire
 COPY migrations migrations
+COPY reports reports
 COPY streams streams
 COPY api api
 COPY cli cli

@@ -14,6 +14,14 @@ from api.problems import unavailable
 log = structlog.get_logger(__name__)
 CONNECT_SECONDS_MAX = 3
 ANSWER_SECONDS_MAX = 15.0
+# Of SQLAlchemy, and of the driver where it is spoken to directly.
+_AWAY = (
+    OperationalError,
+    InterfaceError,
+    psycopg2.OperationalError,
+    psycopg2.InterfaceError,
+    TimeoutError,
+)
 
 
 def reader(database_url: str, connections: int, statement_seconds_max: int) -> Engine:
@@ -49,11 +57,11 @@ class Outages:
         """A problem 503 where PostgreSQL is away, or not ready for us."""
         try:
             yield
-        except (OperationalError, InterfaceError, TimeoutError) as error:
+        except _AWAY as error:
             self._tell(str(getattr(error, "orig", error)).strip() or repr(error))
             raise unavailable("database-away", "PostgreSQL does not answer now.") from None
-        except ProgrammingError as error:
-            if isinstance(error.orig, UndefinedTable):
+        except (ProgrammingError, psycopg2.ProgrammingError) as error:
+            if isinstance(getattr(error, "orig", error), UndefinedTable):
                 raise unavailable("database-empty", "The database is not migrated.") from None
             raise
         self._told = None

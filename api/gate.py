@@ -22,7 +22,12 @@ from wire.workers import SECRET_HEADER
 OPEN = frozenset({"/livez", "/readyz"})
 # Prometheus has no key either, but may have the secret of the cluster, as it needs it for workers.
 SCRAPED = "/metrics"
-TAKES = {"ingest": Scope.WRITE, "live tables": Scope.READ, "history": Scope.READ}
+TAKES = {
+    "ingest": Scope.WRITE,
+    "live tables": Scope.READ,
+    "history": Scope.READ,
+    "reports": Scope.READ,
+}
 
 
 class Gate:

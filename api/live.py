@@ -10,18 +10,20 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import httpx
 import msgspec
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 
-from api import documents, openapi, problems
+from api import documents, openapi, problems, report_documents
 from api.gate import Allowed
 from api.keys import Access
-from api.parameters import PortfolioId, SecurityId, TransactionId
+from api.parameters import OnDay, PortfolioId, SecurityId, TransactionId
 from api.problems import unavailable
+from api.reports import Reports
+from reports.positions import positions_on
 from wire import workers as said
 from wire.partitioner import partition_of
 
@@ -265,17 +267,10 @@ async def _answer(
     return Response(answer.content, answer.status_code, kept)
 
 
-def routes(workers: Workers) -> APIRouter:
+def routes(workers: Workers, reports: Reports) -> APIRouter:
     router = APIRouter(tags=["live tables"])
 
-    @router.get(
-        "/portfolios/{portfolio_id}/positions",
-        summary="The positions of a portfolio",
-        responses=openapi.answers(documents.Positions, 404, 422, 503),
-    )
-    async def get_positions(access: Allowed, portfolio_id: PortfolioId) -> Response:
-        unknown = said.unknown_portfolio(portfolio_id)
-        return await _answer(workers, access, unknown, portfolio_id, "positions")
+    _add_positions(router, workers, reports)
 
     @router.get(
         "/portfolios/{portfolio_id}/positions/{security_id}",
@@ -313,3 +308,25 @@ def routes(workers: Workers) -> APIRouter:
         return await _answer(workers, access, unknown, *parts)
 
     return router
+
+
+def _add_positions(router: APIRouter, workers: Workers, reports: Reports) -> None:
+    """All of a portfolio, now or on a day."""
+
+    @router.get(
+        "/portfolios/{portfolio_id}/positions",
+        summary="The positions of a portfolio",
+        description="As they are in the live tables; with `on` as they were at the end of that "
+        "day, from PostgreSQL.",
+        responses=openapi.answers(documents.Positions, 404, 422, 503)
+        | {200: openapi.either(documents.Positions, report_documents.PositionsOn)},
+    )
+    async def get_positions(
+        access: Allowed, portfolio_id: PortfolioId, asked: Annotated[OnDay, Query()]
+    ) -> Response:
+        if (day := asked.on) is not None:
+            return await reports.answer(
+                access, portfolio_id, lambda state: positions_on(state, portfolio_id, day)
+            )
+        unknown = said.unknown_portfolio(portfolio_id)
+        return await _answer(workers, access, unknown, portfolio_id, "positions")

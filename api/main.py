@@ -8,7 +8,7 @@ from importlib.metadata import version
 from fastapi import Depends, FastAPI
 from prometheus_client import CollectorRegistry
 
-from api import health, history, ingest, live, openapi, problems, reference
+from api import health, history, ingest, live, openapi, problems, reference, reports
 from api.gate import Gate
 from api.heads import Heads
 from api.health import Health
@@ -18,15 +18,16 @@ from api.keyring import Keyring
 from api.live import Workers
 from api.measure import Measure
 from api.publish import Publisher
+from api.reports import Reports
 from api.settings import ApiSettings
 from api.waits import Waits
 
 DESCRIPTION = """\
 Tax lots from a stream of transactions. *Ingest* puts events into Kafka; *live tables* are answered
 by the worker that books the portfolio; *history* comes from PostgreSQL, moments later, and so does
-reference data: what instruments are, prices, exchange rates and business dates.
+reference data: what instruments are, prices, exchange rates and business dates, and *reports*: what portfolios were worth and earned.
 Errors are `application/problem+json` (RFC 9457). Where the API listens beyond its own machine it asks
-for a key, `portfolio keys add` makes one: `read` for live tables and history, `write` for ingest,
+for a key, `portfolio keys add` makes one: `read` for live tables, history and reports, `write` for ingest,
 `admin` for both and the rest. A portfolio that a key is not for looks like one that is not there.
 """
 
@@ -38,6 +39,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
     workers = Workers(settings.worker_urls, settings.partitions, settings.cluster_secret)
     waits = Waits(workers)
     past = History(settings.database_url)
+    reporting = Reports(settings.database_url, settings.limits)
     keyring = Keyring(settings.database_url)
 
     @asynccontextmanager
@@ -48,6 +50,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
         waits.close()
         await workers.close()
         past.close()
+        reporting.close()
         keyring.close()
 
     app = FastAPI(
@@ -63,8 +66,9 @@ def create_app(settings: ApiSettings) -> FastAPI:
     app.add_middleware(Heads)
     problems.install(app)
     app.include_router(ingest.routes(Entrance(publisher, workers, waits)))
-    app.include_router(live.routes(workers))
+    app.include_router(live.routes(workers, reporting))
     app.include_router(history.routes(past))
+    app.include_router(reports.routes(reporting))
     app.include_router(reference.ingest_routes(publisher))
     app.include_router(reference.history_routes(past))
     app.include_router(health.routes(Health(settings.kafka, publisher, past, workers), registry))

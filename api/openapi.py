@@ -8,11 +8,11 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from api import documents, gate, problems, reference_documents
+from api import documents, gate, problems, reference_documents, report_documents
 from api.documents import Document
 
 REFERENCE = "#/components/schemas/{model}"
-SHOWN = (
+SHOWN: tuple[type[Document], ...] = (
     documents.Problem,
     documents.Readiness,
     documents.Accepted,
@@ -29,6 +29,7 @@ SHOWN = (
     documents.PortfolioList,
     documents.DeadLetterList,
     *reference_documents.SHOWN,
+    *report_documents.SHOWN,
 )
 GIVEN = (
     documents.TransactionEvent,
@@ -49,6 +50,13 @@ Responses = dict[int | str, dict[str, Any]]
 def answers(model: type[Document], *problem_statuses: int) -> Responses:
     """The `responses` of a route that answers 200 with the model, or with a problem."""
     return {200: _answer(model), **{status: _problem(status) for status in problem_statuses}}
+
+
+def either(model: type[Document], other: type[Document]) -> dict[str, Any]:
+    """The answer of a route that has two shapes."""
+    found = _answer(model)
+    schema = {"anyOf": [_reference(model), _reference(other)]}
+    return found | {"content": {"application/json": {"schema": schema}}}
 
 
 def taken_in(accepted: type[Document], applied: type[Document]) -> Responses:

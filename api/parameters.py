@@ -73,6 +73,15 @@ class Nothing(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+class OnDay(BaseModel):
+    """The day that is asked about."""
+
+    model_config = ConfigDict(extra="forbid")
+    on: Date | None = Field(
+        None, description="At the end of this day, in UTC.", examples=["2024-06-28"]
+    )
+
+
 class Waiting(BaseModel):
     """Whether an answer may wait for the live tables."""
 

@@ -3,6 +3,7 @@
 import ipaddress
 from dataclasses import dataclass, field
 
+from reports.limits import Limits
 from wire.broker import Broker
 
 AUTO, REQUIRED = "auto", "required"  # of API_KEYS
@@ -21,6 +22,7 @@ class ApiSettings:
     api_keys: str = AUTO
     rate_limit: int = 0  # requests a second; 0: any number
     cluster_secret: str | None = field(default=None, repr=False)
+    limits: Limits = field(default_factory=Limits)  # of prices and exchange rates in reports
 
     @property
     def needs_keys(self) -> bool:

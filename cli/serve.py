@@ -103,6 +103,7 @@ def api(settings: Settings, port: int | None) -> None:
 
     from api.main import create_app
     from api.settings import ApiSettings
+    from reports.limits import Limits
     from streams import logs
 
     logs.configure(settings.log_level, settings.log_format)
@@ -125,6 +126,11 @@ def api(settings: Settings, port: int | None) -> None:
             api_keys=settings.api_keys,
             rate_limit=settings.rate_limit,
             cluster_secret=settings.cluster_secret,
+            limits=Limits(
+                price_max_age_days=settings.price_max_age_days,
+                fx_max_age_days=settings.fx_max_age_days,
+                cross_currency=settings.fx_cross_currency,
+            ),
         )
     )
     uvicorn.run(

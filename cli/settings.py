@@ -13,8 +13,10 @@ from psycopg2.extensions import parse_dsn
 
 from api.keys import read_key
 from calculator import CROSS_CURRENCY, MAX_AGE_DAYS, ReliefMethod
+from reports.limits import PRICE_MAX_AGE_DAYS
 from streams.settings import NO_CURRENCY
 from wire.broker import Broker
+from wire.fields import CURRENCY
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 LOG_FORMATS = ("json", "text")
@@ -60,6 +62,7 @@ class Settings:
     cluster_secret: str | None = field(repr=False)
     worker_urls: tuple[str, ...]
     default_cost_basis_method: ReliefMethod
+    price_max_age_days: int  # of prices in reports; older: stale
     fx_max_age_days: int
     fx_cross_currency: str | None
     log_level: str
@@ -88,6 +91,7 @@ class Settings:
             default_cost_basis_method=ReliefMethod(
                 _one_of(values, "DEFAULT_COST_BASIS_METHOD", "FIFO", tuple(ReliefMethod))
             ),
+            price_max_age_days=_integer(values, "PRICE_MAX_AGE_DAYS", str(PRICE_MAX_AGE_DAYS), 0, 366),
             fx_max_age_days=_integer(values, "FX_MAX_AGE_DAYS", str(MAX_AGE_DAYS), 0, 366),
             fx_cross_currency=_currency_or_none(values, "FX_CROSS_CURRENCY", CROSS_CURRENCY),
             log_level=_one_of(values, "LOG_LEVEL", "INFO", LOG_LEVELS),

@@ -24,14 +24,14 @@ MEANT = {"owner-away", "not-delivered"}
 ROUTES = [
     "/portfolios", "/portfolios/{}/positions", "/portfolios/{}/positions/{}",
     "/portfolios/{}/positions/{}/lots", "/portfolios/{}/transactions/{}",
-    "/portfolios/{}/transactions", "/portfolios/{}/disposals", "/dead-letters",
+    "/portfolios/{}/transactions", "/portfolios/{}/valuation", "/portfolios/{}/disposals", "/dead-letters",
     "/ingest/transaction", "/ingest/transactions", "/ingest/portfolios",
     "/ingest/instruments", "/ingest/market-prices", "/ingest/fx-rates", "/ingest/business-dates",
     "/instruments", "/instruments/{}", "/market-prices", "/fx-rates", "/business-dates",
     "/livez", "/version", "/metrics", "/docs", "/openapi.json", "/{}", "/{}/{}",
 ]  # fmt: skip
 NAMES = [
-    "limit", "cursor", "from", "to", "security_id", "status", "wait", "timeout", "asset_class",
+    "limit", "cursor", "from", "to", "security_id", "status", "wait", "on", "timeout", "asset_class",
     "country_of_risk", "from_currency", "calendar",
 ]  # fmt: skip
 

@@ -43,11 +43,12 @@ def stock(database_url: str) -> None:
         store(database_url, portfolios, [record])
 
 
+REPORTS = ("positions?on=2024-06-28", "valuation?on=2024-06-28")
 LIVE = ("positions", "positions/ACME", "positions/ACME/lots", "transactions/T1")
 HISTORY = ("transactions", "disposals")
 
 
-@pytest.mark.parametrize("rest", [*LIVE, *HISTORY])
+@pytest.mark.parametrize("rest", [*LIVE, *HISTORY, *REPORTS])
 def test_another_s_portfolio_is_byte_for_byte_as_one_that_does_not_exist(
     api: Api, rest: str
 ) -> None:

@@ -22,6 +22,7 @@ ROUTES = {
     "/portfolios/{portfolio_id}/transactions/{transaction_id}",
     "/portfolios", "/portfolios/{portfolio_id}/transactions",
     "/portfolios/{portfolio_id}/disposals", "/dead-letters",
+    "/portfolios/{portfolio_id}/valuation",
     "/ingest/instruments", "/ingest/market-prices", "/ingest/fx-rates", "/ingest/business-dates",
     "/instruments", "/instruments/{security_id}", "/market-prices", "/fx-rates",
     "/business-dates",

@@ -1,0 +1,86 @@
+"""What portfolios were and earned, by date: questions that the package `reports` answers.
+
+A few connections to PostgreSQL, each used by one thread at a time, as for history.
+"""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+
+from api import database, openapi, report_documents
+from api.gate import Allowed
+from api.keys import Access
+from api.parameters import OnDay, PortfolioId
+from api.problems import not_found
+from api.spelled import as_json
+from reports.limits import Limits
+from reports.snapshot import Snapshot, snapshot
+from reports.valuation import valuation_on
+from wire import workers as said
+
+CONNECTIONS_MAX = 2
+STATEMENT_SECONDS_MAX = 10
+
+Report = Callable[[Snapshot], object | None]
+
+
+class Reports:
+    """Answers as JSON; a problem 503 while PostgreSQL is away."""
+
+    def __init__(self, database_url: str, limits: Limits) -> None:
+        self.limits = limits
+        self._engine = database.reader(database_url, CONNECTIONS_MAX, STATEMENT_SECONDS_MAX)
+        self._outages = database.Outages()
+        self._threads = ThreadPoolExecutor(CONNECTIONS_MAX, thread_name_prefix="reports")
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._engine.dispose()
+
+    async def answer(self, access: Access, portfolio_id: str, report: Report) -> Response:
+        """What the report says; a problem 404 where it says None, and of what the key may not
+        see, without a look at it."""
+        content = None
+        if access.sees(portfolio_id):
+            reading = asyncio.get_running_loop().run_in_executor(self._threads, self._read, report)
+            with self._outages.refused():
+                content = await asyncio.wait_for(reading, database.ANSWER_SECONDS_MAX)
+        if content is None:
+            raise not_found(said.unknown_portfolio(portfolio_id))
+        return Response(content, media_type="application/json")
+
+    def _read(self, report: Report) -> bytes | None:
+        connection = self._engine.raw_connection()
+        try:
+            with snapshot(connection) as state:
+                found = report(state)
+        finally:
+            connection.close()  # back into the pool
+        return None if found is None else as_json(found)
+
+
+def routes(reports: Reports) -> APIRouter:
+    router = APIRouter(tags=["reports"])
+
+    @router.get(
+        "/portfolios/{portfolio_id}/valuation",
+        summary="What a portfolio was worth at the end of a day",
+        description="At the latest prices on or before the day, and the exchange rates of the day "
+        "or few days before. Without `on`: today, in UTC.",
+        responses=openapi.answers(report_documents.Valuation, 404, 422, 503),
+    )
+    async def get_valuation(
+        access: Allowed, portfolio_id: PortfolioId, asked: Annotated[OnDay, Query()]
+    ) -> Response:
+        day = asked.on or datetime.now(UTC).date()
+        return await reports.answer(
+            access,
+            portfolio_id,
+            lambda state: valuation_on(state, portfolio_id, day, reports.limits),
+        )
+
+    return router

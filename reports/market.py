@@ -1,0 +1,123 @@
+"""What is known of a day that holdings are valued on: instruments, prices and rates."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from enum import StrEnum
+
+from analytics.valuation import Quote
+from calculator.money import EXACT, ONE
+from reports.instruments import Instrument, read_instruments
+from reports.limits import Limits
+from reports.prices import Price, day_before, read_prices
+from reports.rates import Rates, Resolved, read_rates
+from reports.snapshot import Snapshot
+
+
+class Missing(StrEnum):
+    """What a value lacks, phrased as the requirement. The first leaves a value that is `stale`."""
+
+    PRICE_MUST_BE_RECENT = "price_must_be_recent"
+    PRICE_MUST_BE_KNOWN = "price_must_be_known"
+    FX_RATE_MUST_BE_KNOWN = "fx_rate_must_be_known"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quoted:
+    """A price on a day in terms of a holding. None is not known."""
+
+    price: Price | None
+    local_price: Decimal | None  # exact, in the trade currency
+    rate: Resolved | None  # base currency per unit of trade currency
+    multiplier: Decimal
+    missing: tuple[Missing, ...]
+
+    @property
+    def quote(self) -> Quote | None:
+        """None where something that is needed for a value in base currency is not known."""
+        if self.local_price is None or self.rate is None:
+            return None
+        return Quote(price=self.local_price, multiplier=self.multiplier, fx_rate=self.rate.rate)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Market:
+    """Of one day, and for the prices of the day before."""
+
+    day: date
+    limits: Limits
+    instruments: Mapping[str, Instrument]
+    prices: Mapping[str, Price]
+    prices_before: Mapping[str, Price]
+    rates: Rates
+
+    def quoted(self, security_id: str, trade_currency: str, base_currency: str) -> Quoted:
+        """At the end of the day."""
+        return self._quoted(self.day, self.prices, security_id, trade_currency, base_currency)
+
+    def quoted_before(self, security_id: str, trade_currency: str, base_currency: str) -> Quoted:
+        """At the end of the day before."""
+        day = day_before(self.day)
+        return self._quoted(day, self.prices_before, security_id, trade_currency, base_currency)
+
+    def _quoted(
+        self,
+        day: date,
+        prices: Mapping[str, Price],
+        security_id: str,
+        trade_currency: str,
+        base_currency: str,
+    ) -> Quoted:
+        instrument = self.instruments[security_id]
+        is_cash = instrument.is_cash
+        price = (
+            Price(day, ONE, instrument.cash_currency or trade_currency)
+            if is_cash
+            else prices.get(security_id)
+        )
+        missing: list[Missing] = []
+        local_price = None
+        if price is None:
+            missing.append(Missing.PRICE_MUST_BE_KNOWN)
+        else:
+            if price.price_date < day - timedelta(days=self.limits.price_max_age_days):
+                missing.append(Missing.PRICE_MUST_BE_RECENT)
+            to_local = self.rates.resolve(price.currency, trade_currency, day)
+            if to_local is not None:
+                local_price = EXACT.multiply(price.price, to_local.rate)
+        rate = self.rates.resolve(trade_currency, base_currency, day)
+        if rate is None or (price is not None and local_price is None):
+            missing.append(Missing.FX_RATE_MUST_BE_KNOWN)
+        return Quoted(
+            price=price,
+            local_price=local_price,
+            rate=rate,
+            multiplier=ONE if is_cash else instrument.multiplier,
+            missing=tuple(missing),
+        )
+
+
+def read_market(
+    snapshot: Snapshot,
+    security_ids: Iterable[str],
+    currencies: Iterable[str],
+    day: date,
+    limits: Limits,
+) -> Market:
+    """`currencies` are those that values are to be in; those of prices are found."""
+    wanted = sorted(set(security_ids))
+    instruments = read_instruments(snapshot, wanted)
+    prices = read_prices(snapshot, wanted, day)
+    before = read_prices(snapshot, wanted, day_before(day))
+    among = {*currencies, *(price.currency for price in (*prices.values(), *before.values()))}
+    cash = {each.cash_currency for each in instruments.values() if each.is_cash}
+    among |= {currency for currency in cash if currency is not None}
+    return Market(
+        day=day,
+        limits=limits,
+        instruments=instruments,
+        prices=prices,
+        prices_before=before,
+        rates=read_rates(snapshot, among, day_before(day), day, limits),
+    )

@@ -1,0 +1,237 @@
+"""What a portfolio was worth at the end of a day."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal, localcontext
+from enum import StrEnum
+
+from analytics import valuation as formulas
+from analytics.exact import rounded_return
+from calculator.money import EXACT, ONE, ZERO
+from reports.limits import Limits
+from reports.market import Market, Missing, Quoted, read_market
+from reports.positions import HoldingOn, positions_on
+from reports.snapshot import Snapshot
+
+_BASE_CURRENCY = "SELECT base_currency FROM portfolios WHERE portfolio_id = %s"
+
+
+class Quality(StrEnum):
+    """How good a value is; in total the worst of all positions."""
+
+    VALUED = "valued"
+    STALE = "stale"  # shown, at a price that is older than it should be
+    UNVALUED = "unvalued"  # part of no total
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValuedPosition:
+    """A holding of some units. Null is what is not known, and never zero."""
+
+    security_id: str
+    name: str | None
+    asset_class: str | None
+    quantity: Decimal
+    trade_currency: str
+    base_currency: str
+    cost: Decimal
+    cost_local: Decimal
+    price: Decimal | None  # as it was quoted
+    price_currency: str | None
+    price_date: date | None
+    multiplier: Decimal
+    fx_rate: Decimal | None  # base currency per unit of trade currency
+    fx_rate_date: date | None
+    market_value: Decimal | None
+    market_value_local: Decimal | None
+    unrealized_gain_loss: Decimal | None  # price_gain_loss + currency_gain_loss
+    unrealized_gain_loss_local: Decimal | None
+    price_gain_loss: Decimal | None
+    currency_gain_loss: Decimal | None
+    weight: Decimal | None  # of the total of what has a value
+    day_change: Decimal | None
+    day_change_local: Decimal | None
+    day_change_fraction: Decimal | None
+    quality: Quality
+    reasons: tuple[Missing, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Total:
+    """Sums over the positions that have a value; what has none is counted, with its cost."""
+
+    market_value: Decimal
+    cost: Decimal
+    unrealized_gain_loss: Decimal
+    price_gain_loss: Decimal
+    currency_gain_loss: Decimal
+    cost_unvalued: Decimal
+    day_change: Decimal  # of the positions that have one
+    day_change_fraction: Decimal | None  # of their value before; null unless that was positive
+    day_change_positions: int
+    quality: Quality
+    valued: int  # positions
+    stale: int
+    unvalued: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Valued:
+    """`total` is null where holdings are kept in several base currencies, as they may be in a
+    portfolio without a record."""
+
+    portfolio_id: str
+    on: date
+    base_currency: str | None
+    positions: tuple[ValuedPosition, ...]
+    total: Total | None
+
+
+def valuation_on(snapshot: Snapshot, portfolio_id: str, day: date, limits: Limits) -> Valued | None:
+    """None: there is no such portfolio."""
+    found = positions_on(snapshot, portfolio_id, day)
+    if found is None:
+        return None
+    held = [holding for holding in found.positions if holding.quantity]
+    recorded = snapshot.rows(_BASE_CURRENCY, portfolio_id)
+    market = read_market(
+        snapshot,
+        (holding.security_id for holding in held),
+        currencies_of(held),
+        day,
+        limits,
+    )
+    return valued_portfolio(portfolio_id, recorded[0][0] if recorded else None, held, market)
+
+
+def currencies_of(held: Iterable[HoldingOn]) -> set[str]:
+    """That values of them are in."""
+    both = ((holding.trade_currency, holding.base_currency) for holding in held)
+    return {currency for pair in both for currency in pair if currency is not None}
+
+
+def valued_portfolio(
+    portfolio_id: str, recorded_base: str | None, held: Sequence[HoldingOn], market: Market
+) -> Valued:
+    """Of holdings that have units. Who knows no record says None for its base currency."""
+    bases = {holding.base_currency for holding in held}
+    if recorded_base is not None:
+        bases.add(recorded_base)
+    positions = [_valued(holding, market) for holding in held]
+    return Valued(
+        portfolio_id=portfolio_id,
+        on=market.day,
+        base_currency=bases.pop() if len(bases) == 1 else None,
+        positions=tuple(_weighted(positions) if len(bases) <= 1 else positions),
+        total=_total(positions) if len(bases) <= 1 else None,
+    )
+
+
+def _valued(holding: HoldingOn, market: Market) -> ValuedPosition:
+    assert holding.trade_currency is not None, "units come by trades"
+    assert holding.base_currency is not None
+    currencies = holding.trade_currency, holding.base_currency
+    quoted = market.quoted(holding.security_id, *currencies)
+    value = _value(holding, quoted)
+    has_base = value is not None and quoted.rate is not None
+    change = _change(holding, quoted, market.quoted_before(holding.security_id, *currencies))
+    instrument = market.instruments[holding.security_id]
+    price = quoted.price
+    return ValuedPosition(
+        security_id=holding.security_id,
+        name=instrument.name,
+        asset_class=instrument.asset_class,
+        quantity=holding.quantity,
+        trade_currency=holding.trade_currency,
+        base_currency=holding.base_currency,
+        cost=holding.cost,
+        cost_local=holding.cost_local,
+        price=price.price if price else None,
+        price_currency=price.currency if price else None,
+        price_date=price.price_date if price else None,
+        multiplier=quoted.multiplier,
+        fx_rate=quoted.rate.rate if quoted.rate else None,
+        fx_rate_date=quoted.rate.rate_date if quoted.rate else None,
+        market_value=value.market_value if value and has_base else None,
+        market_value_local=value.market_value_local if value else None,
+        unrealized_gain_loss=value.unrealized_gain if value and has_base else None,
+        unrealized_gain_loss_local=value.unrealized_gain_local if value else None,
+        price_gain_loss=value.price_gain if value and has_base else None,
+        currency_gain_loss=value.currency_gain if value and has_base else None,
+        weight=None,
+        day_change=change.change if change else None,
+        day_change_local=change.change_local if change else None,
+        day_change_fraction=change.change_fraction if change else None,
+        quality=_quality(quoted.missing),
+        reasons=quoted.missing,
+    )
+
+
+def _value(holding: HoldingOn, quoted: Quoted) -> formulas.Valuation | None:
+    """Where no rate is known, its local part alone is of use."""
+    if quoted.local_price is None:
+        return None
+    return formulas.valued(
+        formulas.Position(
+            quantity=holding.quantity, cost=holding.cost, cost_local=holding.cost_local
+        ),
+        formulas.Quote(
+            price=quoted.local_price,
+            multiplier=quoted.multiplier,
+            fx_rate=quoted.rate.rate if quoted.rate else ONE,
+        ),
+    )
+
+
+def _change(holding: HoldingOn, now: Quoted, before: Quoted) -> formulas.DayChange | None:
+    quote, quote_before = now.quote, before.quote
+    if quote is None or quote_before is None:
+        return None
+    return formulas.day_change(holding.quantity, quote_before, quote)
+
+
+def _quality(missing: Sequence[Missing]) -> Quality:
+    if not missing:
+        return Quality.VALUED
+    return Quality.STALE if {*missing} == {Missing.PRICE_MUST_BE_RECENT} else Quality.UNVALUED
+
+
+def _weighted(positions: Sequence[ValuedPosition]) -> list[ValuedPosition]:
+    """With weights that sum to 1, if what is valued is worth anything in total."""
+    values = {each.security_id: each.market_value for each in positions}
+    known = {name: value for name, value in values.items() if value is not None}
+    if sum(known.values(), ZERO) <= 0:
+        return list(positions)
+    weights = formulas.weights(known)
+    return [replace(each, weight=weights.get(each.security_id)) for each in positions]
+
+
+def _total(positions: Sequence[ValuedPosition]) -> Total:
+    valued = [each for each in positions if each.market_value is not None]
+    counts = Counter(each.quality for each in positions)
+    with localcontext(EXACT):
+        changed = [each for each in valued if each.day_change is not None]
+        change = _sum(each.day_change for each in changed)
+        before = _sum(each.market_value for each in changed) - change
+        return Total(
+            market_value=_sum(each.market_value for each in valued),
+            cost=_sum(each.cost for each in valued),
+            unrealized_gain_loss=_sum(each.unrealized_gain_loss for each in valued),
+            price_gain_loss=_sum(each.price_gain_loss for each in valued),
+            currency_gain_loss=_sum(each.currency_gain_loss for each in valued),
+            cost_unvalued=_sum(each.cost for each in positions if each.market_value is None),
+            day_change=change,
+            day_change_fraction=rounded_return(change / before) if before > 0 else None,
+            day_change_positions=len(changed),
+            quality=next((each for each in reversed(Quality) if counts[each]), Quality.VALUED),
+            valued=counts[Quality.VALUED],
+            stale=counts[Quality.STALE],
+            unvalued=counts[Quality.UNVALUED],
+        )
+
+
+def _sum(amounts: Iterable[Decimal | None]) -> Decimal:
+    """Of amounts that are known."""
+    return sum((amount for amount in amounts if amount is not None), ZERO)
