@@ -94,6 +94,23 @@ RATE: Example = {
 }
 HOLIDAY: Example = {"business_date": "2024-07-04", "calendar": "XNYS", "is_business_day": False}
 
+PERFORMANCE: dict[str, Example] = {
+    "standard": {"summary": "All standard periods up to a day", "value": {"to": "2024-06-28"}},
+    "attribution": {
+        "summary": "Two periods, by month, with what each position and currency brought",
+        "value": {
+            "to": "2024-06-28",
+            "periods": ["YTD", {"from": "2024-01-10", "to": "2024-03-31"}],
+            "breakdown": "MONTHLY",
+            "contribution": "position",
+            "currency_effect": True,
+            "benchmark": SECURITY_ID,
+        },
+    },
+}
+MONEY_WEIGHTED: dict[str, Example] = {
+    "standard": {"summary": "All standard periods up to a day", "value": {"to": "2024-06-28"}},
+}
 ONE_TRANSACTION: dict[str, Example] = {
     "buy": {"summary": "A purchase", "value": BUY},
     "sell": {"summary": "A sale", "value": SELL},

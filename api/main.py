@@ -8,7 +8,7 @@ from importlib.metadata import version
 from fastapi import Depends, FastAPI
 from prometheus_client import CollectorRegistry
 
-from api import health, history, ingest, live, openapi, problems, reference, reports
+from api import health, history, ingest, live, openapi, performance, problems, reference, reports
 from api.gate import Gate
 from api.heads import Heads
 from api.health import Health
@@ -69,6 +69,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
     app.include_router(live.routes(workers, reporting))
     app.include_router(history.routes(past))
     app.include_router(reports.routes(reporting))
+    app.include_router(performance.routes(reporting))
     app.include_router(reference.ingest_routes(publisher))
     app.include_router(reference.history_routes(past))
     app.include_router(health.routes(Health(settings.kafka, publisher, past, workers), registry))

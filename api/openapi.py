@@ -8,7 +8,14 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from api import documents, gate, problems, reference_documents, report_documents
+from api import (
+    documents,
+    gate,
+    performance_documents,
+    problems,
+    reference_documents,
+    report_documents,
+)
 from api.documents import Document
 
 REFERENCE = "#/components/schemas/{model}"
@@ -30,12 +37,14 @@ SHOWN: tuple[type[Document], ...] = (
     documents.DeadLetterList,
     *reference_documents.SHOWN,
     *report_documents.SHOWN,
+    *performance_documents.SHOWN,
 )
-GIVEN = (
+GIVEN: tuple[type[Document], ...] = (
     documents.TransactionEvent,
     documents.TransactionEvents,
     documents.PortfolioEvents,
     *reference_documents.GIVEN,
+    *performance_documents.GIVEN,
 )
 
 SECURITY_SCHEMES = {
@@ -50,6 +59,11 @@ Responses = dict[int | str, dict[str, Any]]
 def answers(model: type[Document], *problem_statuses: int) -> Responses:
     """The `responses` of a route that answers 200 with the model, or with a problem."""
     return {200: _answer(model), **{status: _problem(status) for status in problem_statuses}}
+
+
+def asked(model: type[Document]) -> Responses:
+    """The `responses` of a route whose question is a body."""
+    return answers(model, 404, 409, 413, 415, 422, 503)
 
 
 def either(model: type[Document], other: type[Document]) -> dict[str, Any]:

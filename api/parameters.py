@@ -82,6 +82,30 @@ class OnDay(BaseModel):
     )
 
 
+class SummaryPage(BaseModel):
+    """The days that are asked about, both included."""
+
+    model_config = ConfigDict(extra="forbid")
+    from_: Date | None = Field(
+        None, alias="from", description="The first day.", examples=["2024-01-01"]
+    )
+    to: Date | None = Field(
+        None, description="The last day, included; absent: today, in UTC.", examples=["2024-12-31"]
+    )
+
+
+class SeriesPage(SummaryPage):
+    """Likewise; of one holding where it is given."""
+
+    security_id: Id | None = None
+
+
+class ConcentrationPage(OnDay):
+    """Likewise, and how many of the largest are told."""
+
+    top: int = Field(10, ge=1, le=100)
+
+
 class Waiting(BaseModel):
     """Whether an answer may wait for the live tables."""
 

@@ -83,6 +83,11 @@ def not_found(detail: str) -> Problem:
     return Problem(HTTPStatus.NOT_FOUND, "not-found", detail)
 
 
+def conflict(kind: str, detail: str) -> Problem:
+    """409: as things are it cannot be answered."""
+    return Problem(HTTPStatus.CONFLICT, kind, detail)
+
+
 def too_large(error: ProblemError) -> Problem:
     """413: more than is read at once."""
     detail = "The request is too large."

@@ -15,9 +15,10 @@ from api import database, openapi, report_documents
 from api.gate import Allowed
 from api.keys import Access
 from api.parameters import OnDay, PortfolioId
-from api.problems import not_found
+from api.problems import conflict, not_found
 from api.spelled import as_json
 from reports.limits import Limits
+from reports.questions import SeveralBaseCurrencies
 from reports.snapshot import Snapshot, snapshot
 from reports.valuation import valuation_on
 from wire import workers as said
@@ -58,6 +59,9 @@ class Reports:
         try:
             with snapshot(connection) as state:
                 found = report(state)
+        except SeveralBaseCurrencies:
+            detail = "Its holdings are kept in several base currencies: send a portfolio record."
+            raise conflict("several-base-currencies", detail) from None
         finally:
             connection.close()  # back into the pool
         return None if found is None else as_json(found)

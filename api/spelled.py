@@ -31,4 +31,7 @@ def spelled(value: object) -> object:
             return [spelled(each) for each in value]
         case _:
             assert is_dataclass(value), value
-            return {field.name: spelled(getattr(value, field.name)) for field in fields(value)}
+            return {
+                field.name.rstrip("_"): spelled(getattr(value, field.name))
+                for field in fields(value)
+            }

@@ -16,7 +16,6 @@ from calculator import CROSS_CURRENCY, MAX_AGE_DAYS, ReliefMethod
 from reports.limits import PRICE_MAX_AGE_DAYS
 from streams.settings import NO_CURRENCY
 from wire.broker import Broker
-from wire.fields import CURRENCY
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 LOG_FORMATS = ("json", "text")

@@ -201,6 +201,15 @@ market_prices = Table(
     *_in_force(),
 )
 
+# The same prices, a month of a security in a row, as triggers keep them: see version 0006.
+market_price_months = Table(
+    "market_price_months",
+    metadata,
+    _id("security_id"),
+    _day("month"),
+    Column("entries", LargeBinary, nullable=False),
+)
+
 fx_rates = Table(
     "fx_rates",
     metadata,

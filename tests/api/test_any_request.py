@@ -24,14 +24,16 @@ MEANT = {"owner-away", "not-delivered"}
 ROUTES = [
     "/portfolios", "/portfolios/{}/positions", "/portfolios/{}/positions/{}",
     "/portfolios/{}/positions/{}/lots", "/portfolios/{}/transactions/{}",
-    "/portfolios/{}/transactions", "/portfolios/{}/valuation", "/portfolios/{}/disposals", "/dead-letters",
+    "/portfolios/{}/transactions", "/portfolios/{}/valuation",
+    "/portfolios/{}/performance", "/portfolios/{}/performance/mwr", "/portfolios/{}/timeseries",
+    "/portfolios/{}/summary", "/portfolios/{}/concentration", "/portfolios/{}/disposals", "/dead-letters",
     "/ingest/transaction", "/ingest/transactions", "/ingest/portfolios",
     "/ingest/instruments", "/ingest/market-prices", "/ingest/fx-rates", "/ingest/business-dates",
     "/instruments", "/instruments/{}", "/market-prices", "/fx-rates", "/business-dates",
     "/livez", "/version", "/metrics", "/docs", "/openapi.json", "/{}", "/{}/{}",
 ]  # fmt: skip
 NAMES = [
-    "limit", "cursor", "from", "to", "security_id", "status", "wait", "on", "timeout", "asset_class",
+    "limit", "cursor", "from", "to", "security_id", "status", "wait", "on", "top", "timeout", "asset_class",
     "country_of_risk", "from_currency", "calendar",
 ]  # fmt: skip
 
@@ -97,7 +99,7 @@ def requests(draw: st.DrawFn) -> bytes:
     asked = draw(queries)
     if asked:
         target += "?" + "&".join(f"{name}={value}" for name, value in asked)
-    usual = "POST" if route.startswith("/ingest") else "GET"
+    usual = "POST" if route.startswith("/ingest") or "performance" in route else "GET"
     others = st.sampled_from(["GET", "POST", "HEAD", "OPTIONS", "PUT", "DELETE", "PATCH", "TRACE"])
     method = draw(st.just(usual) | st.just(usual) | others)
     body = draw(bodies) if method in ("POST", "PUT", "PATCH") else b""

@@ -43,7 +43,8 @@ def stock(database_url: str) -> None:
         store(database_url, portfolios, [record])
 
 
-REPORTS = ("positions?on=2024-06-28", "valuation?on=2024-06-28")
+REPORTS = ("positions?on=2024-06-28", "valuation?on=2024-06-28", "timeseries?to=2024-06-28", "summary",
+           "concentration")  # fmt: skip
 LIVE = ("positions", "positions/ACME", "positions/ACME/lots", "transactions/T1")
 HISTORY = ("transactions", "disposals")
 

@@ -1,0 +1,129 @@
+"""What was booked in a portfolio, holding by holding."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import NamedTuple
+
+from calculator.money import COST_STEP, EXACT, ONE, ZERO
+from reports import moves
+from reports.snapshot import Row, Snapshot
+
+_MOVES = f"""
+SELECT security_id, trade_currency, base_currency, {moves.DAY}, transaction_type,
+    {moves.UNITS_MOVED}, net_cost, realized_gain_loss, {{local}}
+FROM transactions
+WHERE portfolio_id = %s AND transaction_date < %s AND status = 'BOOKED' AND {moves.MOVES}
+ORDER BY transaction_date
+"""
+_LOCAL = "net_cost_local, realized_gain_loss_local"
+_NO_LOCAL = "NULL, NULL"
+_OTHERS = f"""
+SELECT security_id, trade_currency, base_currency, {moves.DAY}, transaction_type,
+    coalesce(gross_transaction_amount, quantity * price), trade_fee, fx_rate
+FROM transactions
+WHERE portfolio_id = %s AND transaction_date < %s AND status = 'BOOKED' AND NOT ({moves.MOVES})
+ORDER BY transaction_date
+"""
+_RECORD = "SELECT base_currency FROM portfolios WHERE portfolio_id = %s"
+
+
+class Move(NamedTuple):
+    """Units and cost that came or went; gains are those of a sale."""
+
+    day: date
+    transaction_type: str
+    units: Decimal
+    cost: Decimal
+    gain: Decimal | None
+    cost_local: Decimal | None  # None: not asked for
+    gain_local: Decimal | None
+
+
+class Payment(NamedTuple):
+    """Income, a fee or a tax: no units move."""
+
+    day: date
+    transaction_type: str
+    currency: str
+    amount: Decimal  # base currency, before the fee
+    fee: Decimal
+    amount_local: Decimal  # in `currency`
+    fee_local: Decimal
+
+
+@dataclass(slots=True)
+class HoldingHistory:
+    """In order of time. The trade currency is that of its moves, or of a payment without any."""
+
+    security_id: str
+    trade_currency: str | None = None
+    base_currency: str | None = None
+    moves: list[Move] = field(default_factory=list)
+    payments: list[Payment] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class PortfolioHistory:
+    """`base_currency` is None where there are several, as in a portfolio without a record."""
+
+    portfolio_id: str
+    base_currency: str | None
+    holdings: Mapping[str, HoldingHistory]
+
+    @property
+    def inception(self) -> date | None:
+        """The day of the first transaction."""
+        days = [each.moves[0].day for each in self.holdings.values() if each.moves]
+        days += [each.payments[0].day for each in self.holdings.values() if each.payments]
+        return min(days, default=None)
+
+
+def read_history(
+    snapshot: Snapshot, portfolio_id: str, last_day: date, *, has_local: bool
+) -> PortfolioHistory:
+    """Up to the end of the last day. Amounts in trade currency take their time: only if asked for."""
+    query = _MOVES.format(local=_LOCAL if has_local else _NO_LOCAL)
+    holdings: dict[str, HoldingHistory] = {}
+    recorded = snapshot.rows(_RECORD, portfolio_id)
+    bases = {row[0] for row in recorded}
+    until = moves.end_of(last_day)
+
+    def of(security_id: str) -> HoldingHistory:
+        found = holdings.get(security_id)
+        if found is None:
+            found = holdings[security_id] = HoldingHistory(security_id)
+        return found
+
+    for row in snapshot.rows(query, portfolio_id, until):
+        holding = of(row[0])
+        holding.trade_currency, holding.base_currency = row[1], row[2]
+        holding.moves.append(Move._make(row[3:]))
+    for row in snapshot.rows(_OTHERS, portfolio_id, until):
+        holding = of(row[0])
+        holding.trade_currency = holding.trade_currency or row[1]
+        holding.base_currency = row[2]
+        holding.payments.append(_payment(row))
+    bases |= {each.base_currency for each in holdings.values()}
+    return PortfolioHistory(portfolio_id, bases.pop() if len(bases) == 1 else None, holdings)
+
+
+def _payment(row: Row) -> Payment:
+    """Amounts become base currency as the books make it of them."""
+    _, currency, base, day, transaction_type, amount, fee, fx_rate = row
+    local, fee_local = EXACT.create_decimal(amount), fee or ZERO
+    rate = ONE if currency == base or fx_rate is None else fx_rate
+    return Payment(
+        day,
+        transaction_type,
+        currency,
+        _rounded(EXACT.multiply(_rounded(local), rate)),
+        _rounded(EXACT.multiply(fee_local, rate)),
+        _rounded(local),
+        fee_local,
+    )
+
+
+def _rounded(exact: Decimal) -> Decimal:
+    return exact.quantize(COST_STEP, context=EXACT)
