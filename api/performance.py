@@ -169,10 +169,16 @@ def _add_days(router: APIRouter, reports: Reports) -> None:
             access, portfolio_id, lambda state: summary(state, portfolio_id, period, limits)
         )
 
+    _add_concentration(router, reports)
+
+
+def _add_concentration(router: APIRouter, reports: Reports) -> None:
+    """What is asked for of one day."""
+
     @router.get(
         "/portfolios/{portfolio_id}/concentration",
         summary="How much of a portfolio is in few things: top N, Herfindahl index, by issuer",
-        responses=openapi.answers(performance_documents.Concentration, 404, 422, 503),
+        responses=openapi.answers(performance_documents.Concentration, 404, 409, 422, 503),
     )
     async def get_concentration(
         access: Allowed, portfolio_id: PortfolioId, asked: Annotated[ConcentrationPage, Query()]
@@ -181,5 +187,5 @@ def _add_days(router: APIRouter, reports: Reports) -> None:
         return await reports.answer(
             access,
             portfolio_id,
-            lambda state: concentration_on(state, portfolio_id, day, asked.top, limits),
+            lambda state: concentration_on(state, portfolio_id, day, asked.top, reports.limits),
         )

@@ -11,6 +11,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
+from analytics.bad_input import BadInput
 from api import database, openapi, report_documents
 from api.gate import Allowed
 from api.keys import Access
@@ -62,6 +63,9 @@ class Reports:
         except SeveralBaseCurrencies:
             detail = "Its holdings are kept in several base currencies: send a portfolio record."
             raise conflict("several-base-currencies", detail) from None
+        except BadInput as error:
+            # The request is good, the figures are not: a return of next to nothing, say.
+            raise conflict("figures-out-of-range", str(error)) from None
         finally:
             connection.close()  # back into the pool
         return None if found is None else as_json(found)
@@ -75,7 +79,7 @@ def routes(reports: Reports) -> APIRouter:
         summary="What a portfolio was worth at the end of a day",
         description="At the latest prices on or before the day, and the exchange rates of the day "
         "or few days before. Without `on`: today, in UTC.",
-        responses=openapi.answers(report_documents.Valuation, 404, 422, 503),
+        responses=openapi.answers(report_documents.Valuation, 404, 409, 422, 503),
     )
     async def get_valuation(
         access: Allowed, portfolio_id: PortfolioId, asked: Annotated[OnDay, Query()]

@@ -98,11 +98,17 @@ def _column(whole: Sequence[int]) -> Whole:
 
 def scaled_parts(units: NDArray[np.int64], steps: NDArray[np.int64]) -> Scaled:
     """Of numbers that come as `Amounts`."""
-    places = next(n for n in (0, 2, 4, 6, 8, PLACES) if not (steps % 10 ** (PLACES - n)).any())
+    places = next(n for n in (0, 2, 4, 6, 8, PLACES) if _has_places(steps, n))
     rest = 10 ** (PLACES - places)
     fits = not len(units) or float(np.abs(units).max()) * 10.0**places < _FITS
     whole = units if fits else units.astype(object)
     return Scaled(whole * 10**places + steps // rest, places)
+
+
+def _has_places(steps: NDArray[np.int64], places: int) -> bool:
+    """A look at the first few tells most often that it has more."""
+    rest = 10 ** (PLACES - places)
+    return not (steps[:8] % rest).any() and not (steps % rest).any()
 
 
 def product(left: Scaled, right: Scaled) -> Scaled:

@@ -1,0 +1,192 @@
+"""What must hold of returns whatever was traded: said of whole answers, from PostgreSQL."""
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import date, timedelta
+from decimal import Decimal, localcontext
+
+import psycopg2
+import pytest
+
+from analytics.periods import Period
+from calculator import EXACT, Transaction
+from reports.limits import Limits
+from reports.money_weighted import money_weighted
+from reports.performance import Performance, performance
+from reports.questions import Asked
+from reports.sources import Grouping
+from tests.reports.conftest import looking
+from tests.reports.filled import book, instrument, portfolio, price, rate, trade
+
+START = date(2024, 1, 1)
+LAST = START + timedelta(days=39)
+WHOLE = Period(START, LAST)
+SECURITIES = {"A": "USD", "B": "EUR", "C": "EUR"}
+
+
+def history(seed: int) -> list[Transaction]:
+    """Purchases of all on the first day, then anything, so that there is always some capital."""
+    draws = random.Random(seed)
+    events = [
+        trade(f"B-{name}", "BUY", START.isoformat(), "1000", "50", security_id=name,
+              currency=currency, fx_rate="1.1")
+        for name, currency in SECURITIES.items()
+    ]  # fmt: skip
+    for number in range(40):
+        name = draws.choice(sorted(SECURITIES))
+        kind = draws.choice(["BUY", "SELL", "DIVIDEND", "FEE", "TAX", "TRANSFER_IN"])
+        has_units = kind in ("BUY", "SELL", "TRANSFER_IN")
+        day = START + timedelta(days=draws.randrange(1, 40))
+        events.append(
+            trade(
+                f"T{number}",
+                kind,
+                day.isoformat(),
+                str(draws.randrange(1, 20)) if has_units else None,
+                str(draws.randrange(40, 60)) if has_units else None,
+                amount=None if has_units else str(draws.randrange(1, 50)),
+                security_id=name,
+                currency=SECURITIES[name],
+                fx_rate=f"1.{draws.randrange(10, 30)}",
+            )
+        )
+    return events
+
+
+def add_market(database_url: str, seed: int, factor: int = 1) -> None:
+    draws = random.Random(seed)
+    for name, currency in SECURITIES.items():
+        days = {
+            (START + timedelta(days=n)).isoformat(): str(draws.randrange(4000, 6000) * factor / 100)
+            for n in range(-1, 40)
+        }
+        price(database_url, name, currency, days)
+        instrument(database_url, name, currency, sector="S" + name)
+    rates = {
+        (START + timedelta(days=n)).isoformat(): f"1.{draws.randrange(10, 30)}"
+        for n in range(-1, 40)
+    }
+    rate(database_url, "EUR/USD", rates)
+
+
+def clear(database_url: str) -> None:
+    with psycopg2.connect(database_url) as connection, connection.cursor() as cursor:
+        cursor.execute("TRUNCATE transactions, portfolios, market_prices, fx_rates, instruments")
+    connection.close()
+
+
+Fill = Callable[[list[Transaction], int], None]
+
+
+@pytest.fixture
+def fill(migrated: str) -> Iterator[Fill]:
+    def filled(events: list[Transaction], factor: int = 1) -> None:
+        clear(migrated)
+        book(migrated, events, portfolio("USD"))
+        add_market(migrated, 7, factor)
+
+    yield filled
+
+
+def ask(database_url: str, *periods: Period, grouping: Grouping | None = None) -> Performance:
+    asked = Asked(to=LAST, periods=periods or (WHOLE,), contribution=grouping, currency_effect=True)
+    with looking(database_url) as snapshot:
+        found = performance(snapshot, "P1", asked, Limits())
+    assert found is not None
+    return found
+
+
+def totals(found: Performance) -> list[Decimal]:
+    returns = []
+    for period in found.periods:
+        assert period.net is not None
+        assert period.net.total_return is not None
+        returns.append(period.net.total_return)
+    return returns
+
+
+def rates_of(database_url: str) -> tuple[Decimal | None, Decimal | None]:
+    with looking(database_url) as snapshot:
+        found = money_weighted(snapshot, "P1", Asked(to=LAST, periods=(WHOLE,)), Limits())
+    assert found is not None
+    return found.periods[0].xirr, found.periods[0].modified_dietz
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_scaling_all_money_leaves_returns(migrated: str, fill: Fill, seed: int) -> None:
+    events = history(seed)
+    fill(events, 1)
+    before, rates = ask(migrated).periods, rates_of(migrated)
+    assert rates[0] is not None
+    scaled = [
+        replace(
+            event,
+            price=None if event.price is None else event.price * 8,
+            gross_transaction_amount=None
+            if event.gross_transaction_amount is None
+            else event.gross_transaction_amount * 8,
+        )
+        for event in events
+    ]
+    fill(scaled, 8)
+    after = ask(migrated).periods
+    assert (after[0].net, after[0].currency_effect) == (before[0].net, before[0].currency_effect)
+    assert rates_of(migrated) == rates
+    assert after[0].end_value == 8 * (before[0].end_value or 0)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_splitting_a_period_and_linking_gives_the_whole(
+    migrated: str, fill: Fill, seed: int
+) -> None:
+    fill(history(seed), 1)
+    middle = START + timedelta(days=17)
+    parts = Period(START, middle), Period(middle + timedelta(days=1), LAST)
+    whole, first, second = totals(ask(migrated, WHOLE, *parts))
+    with localcontext(EXACT):
+        linked = (1 + first) * (1 + second) - 1
+        assert abs(linked - whole) < Decimal("1e-11")  # each is rounded to 12 places
+    assert whole != 0
+
+
+@pytest.mark.parametrize("grouping", Grouping)
+def test_contributions_sum_to_the_return(migrated: str, fill: Fill, grouping: Grouping) -> None:
+    fill(history(4), 1)
+    [period] = ask(migrated, grouping=grouping).periods
+    [segment] = period.contributions
+    assert sum(each.contribution for each in segment.parts) == segment.total_return
+    assert period.net is not None
+    assert segment.total_return == period.net.total_return
+    assert period.currency_effect is not None
+    assert period.currency_effect.base == segment.total_return
+    local = sum(each.local for each in segment.parts)
+    # The parts are linked by the whole return, the split of the whole by the local one.
+    assert local != 0
+    assert all(each.local + each.currency == each.contribution for each in segment.parts)
+
+
+def test_a_flow_of_nothing_changes_nothing(migrated: str, fill: Fill) -> None:
+    events = history(5)
+    fill(events, 1)
+    before, rates = ask(migrated).periods, rates_of(migrated)
+    nothing = [
+        trade("Z1", "DIVIDEND", "2024-01-20", amount="0", security_id="A"),
+        trade("Z2", "FEE", "2024-01-21", amount="0", security_id="A"),
+        trade("Z3", "TRANSFER_IN", "2024-01-22", "1", "50", security_id="D"),
+        trade("Z4", "TRANSFER_OUT", "2024-01-22", "1", security_id="D", hour=13),
+    ]
+    fill([*events, *nothing], 1)
+    assert ask(migrated).periods == before
+    assert rates_of(migrated) == rates
+
+
+def test_the_order_of_arrival_changes_nothing(migrated: str, fill: Fill) -> None:
+    events = history(6)
+    fill(events, 1)
+    before = ask(migrated, grouping=Grouping.POSITION)
+    for seed in range(3):
+        shuffled = list(events)
+        random.Random(seed).shuffle(shuffled)
+        fill(shuffled, 1)
+        assert ask(migrated, grouping=Grouping.POSITION) == before
