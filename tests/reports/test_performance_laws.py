@@ -1,7 +1,7 @@
 """What must hold of returns whatever was traded: said of whole answers, from PostgreSQL."""
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal, localcontext
@@ -58,7 +58,9 @@ def add_market(database_url: str, seed: int, factor: int = 1) -> None:
     draws = random.Random(seed)
     for name, currency in SECURITIES.items():
         days = {
-            (START + timedelta(days=n)).isoformat(): str(draws.randrange(4000, 6000) * factor / 100)
+            (START + timedelta(days=n)).isoformat(): str(
+                Decimal(draws.randrange(4000, 6000) * factor) / 100
+            )
             for n in range(-1, 40)
         }
         price(database_url, name, currency, days)
@@ -80,13 +82,13 @@ Fill = Callable[[list[Transaction], int], None]
 
 
 @pytest.fixture
-def fill(migrated: str) -> Iterator[Fill]:
+def fill(migrated: str) -> Fill:
     def filled(events: list[Transaction], factor: int = 1) -> None:
         clear(migrated)
         book(migrated, events, portfolio("USD"))
         add_market(migrated, 7, factor)
 
-    yield filled
+    return filled
 
 
 def ask(database_url: str, *periods: Period, grouping: Grouping | None = None) -> Performance:
