@@ -28,6 +28,7 @@ BENCHMARKS: Mapping[str, tuple[str, ...]] = {
     "prices": (),
     "restart": (),
     "rebalance": (),
+    "series": (),
 }
 CHARTS = ("history", "latency")
 
