@@ -22,6 +22,7 @@ COMMANDS = {
     "verify": "cli.verify.command:verify",
     "keys": "cli.keys:keys",
     "servers": "cli.servers.command:servers",
+    "value": "cli.value:value",
     "migrate": "cli.migrate:migrate",
     "reset": "cli.reset:reset",
     "worker": "cli.serve:worker",

@@ -240,6 +240,31 @@ for _table, _date in (
         *(column for column in _table.primary_key if column is not _date),
     )
 
+# What was reckoned of all portfolios for a day that somebody asked for: made by a command, and made
+# anew by it. Positions of some units, as an answer about a valuation has them.
+valuations = Table(
+    "valuations",
+    metadata,
+    _day("valuation_date"),
+    _id("portfolio_id"),
+    _id("security_id"),
+    *_numbers("quantity", nullable=False),
+    Column("trade_currency", Text, nullable=False),
+    Column("base_currency", Text, nullable=False),
+    *_numbers("cost", "cost_local", nullable=False),
+    *_numbers("price"),
+    Column("price_currency", Text),
+    Column("price_date", Date),
+    *_numbers("fx_rate"),
+    Column("fx_rate_date", Date),
+    *_numbers("market_value", "market_value_local"),
+    *_numbers("unrealized_gain_loss", "unrealized_gain_loss_local"),
+    *_numbers("price_gain_loss", "currency_gain_loss", "weight", "day_change"),
+    Column("quality", Text, nullable=False),
+    Column("reasons", ARRAY(Text), nullable=False),
+    Column("valued_at", INSTANT, nullable=False, server_default=func.now()),
+)
+
 # How far each topic is stored. It moves in the PostgreSQL transaction that stores the rows, so a
 # record is stored once, whoever stores it.
 store_progress = Table(

@@ -1,7 +1,7 @@
 """What is known of a day that holdings are valued on: instruments, prices and rates."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -51,15 +51,33 @@ class Market:
     prices: Mapping[str, Price]
     prices_before: Mapping[str, Price]
     rates: Rates
+    # Of many portfolios most hold the same things.
+    _found: dict[tuple[date, str, str, str], Quoted] = field(default_factory=dict)
 
     def quoted(self, security_id: str, trade_currency: str, base_currency: str) -> Quoted:
         """At the end of the day."""
-        return self._quoted(self.day, self.prices, security_id, trade_currency, base_currency)
+        return self._once(self.day, self.prices, security_id, trade_currency, base_currency)
 
     def quoted_before(self, security_id: str, trade_currency: str, base_currency: str) -> Quoted:
         """At the end of the day before."""
         day = day_before(self.day)
-        return self._quoted(day, self.prices_before, security_id, trade_currency, base_currency)
+        return self._once(day, self.prices_before, security_id, trade_currency, base_currency)
+
+    def _once(
+        self,
+        day: date,
+        prices: Mapping[str, Price],
+        security_id: str,
+        trade_currency: str,
+        base_currency: str,
+    ) -> Quoted:
+        key = day, security_id, trade_currency, base_currency
+        found = self._found.get(key)
+        if found is None:
+            found = self._found[key] = self._quoted(
+                day, prices, security_id, trade_currency, base_currency
+            )
+        return found
 
     def _quoted(
         self,
