@@ -14,14 +14,15 @@ from reports.snapshot import Snapshot
 
 EPOCH = date(2000, 1, 1)
 _ENTRY = np.dtype([("day", ">i4"), ("units", ">i8"), ("steps", ">i8"), ("currency", "S3")])
-# A price counts however old it is: the last month before the span is wanted too.
+# A price counts however old it is: the last month before that of the first day is wanted too,
+# whatever that one has.
 _READ = """
 COPY (
     SELECT wanted.security_id, string_agg(kept.entries, '')
     FROM (
         SELECT id AS security_id, coalesce(
             (SELECT max(month) FROM market_price_months
-             WHERE security_id = id AND month <= %s), '-infinity') AS since
+             WHERE security_id = id AND month < date_trunc('month', %s::date)), '-infinity') AS since
         FROM unnest(%s::text[]) AS ids (id)
     ) AS wanted
     JOIN market_price_months AS kept

@@ -85,6 +85,14 @@ def test_the_last_price_before_a_span_holds_in_it_however_old(migrated: str) -> 
     assert found.age_days[0] == (FIRST - date(2020, 5, 6)).days
 
 
+def test_a_month_may_have_prices_after_the_first_day_alone(migrated: str) -> None:
+    price(migrated, "A", "USD", {"2023-10-31": "1", "2023-12-03": "2"})
+    days = span(FIRST, LAST)
+    with looking(migrated) as snapshot:
+        found = on_each_day(read_price_days(snapshot, ["A"], FIRST, LAST)["A"], days)
+    assert found.price.whole.tolist()[:3] == [1, 1, 2]
+
+
 @pytest.mark.parametrize("names", [[], ["NO"]])
 def test_what_has_no_price_is_not_known(migrated: str, names: list[str]) -> None:
     days = span(FIRST, LAST)
