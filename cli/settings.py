@@ -90,7 +90,9 @@ class Settings:
             default_cost_basis_method=ReliefMethod(
                 _one_of(values, "DEFAULT_COST_BASIS_METHOD", "FIFO", tuple(ReliefMethod))
             ),
-            price_max_age_days=_integer(values, "PRICE_MAX_AGE_DAYS", str(PRICE_MAX_AGE_DAYS), 0, 366),
+            price_max_age_days=_integer(
+                values, "PRICE_MAX_AGE_DAYS", str(PRICE_MAX_AGE_DAYS), 0, 366
+            ),
             fx_max_age_days=_integer(values, "FX_MAX_AGE_DAYS", str(MAX_AGE_DAYS), 0, 366),
             fx_cross_currency=_currency_or_none(values, "FX_CROSS_CURRENCY", CROSS_CURRENCY),
             log_level=_one_of(values, "LOG_LEVEL", "INFO", LOG_LEVELS),

@@ -21,7 +21,8 @@ _LOCAL = "net_cost_local, realized_gain_loss_local"
 _NO_LOCAL = "NULL, NULL"
 _OTHERS = f"""
 SELECT security_id, trade_currency, base_currency, {moves.DAY}, transaction_type,
-    coalesce(gross_transaction_amount, quantity * price), trade_fee, fx_rate
+    coalesce(gross_transaction_amount, quantity * price), trade_fee,
+    coalesce(applied_fx_rate, fx_rate)
 FROM transactions
 WHERE portfolio_id = %s AND transaction_date < %s AND status = 'BOOKED' AND NOT ({moves.MOVES})
 ORDER BY transaction_date

@@ -7,11 +7,12 @@ from decimal import Decimal
 from enum import StrEnum
 
 from analytics.valuation import Quote
+from calculator import Rates, Resolved
 from calculator.money import EXACT, ONE
 from reports.instruments import Instrument, read_instruments
 from reports.limits import Limits
 from reports.prices import Price, day_before, read_prices
-from reports.rates import Rates, Resolved, read_rates
+from reports.rates import read_rates, resolved
 from reports.snapshot import Snapshot
 
 
@@ -101,10 +102,10 @@ class Market:
         else:
             if price.price_date < day - timedelta(days=self.limits.price_max_age_days):
                 missing.append(Missing.PRICE_MUST_BE_RECENT)
-            to_local = self.rates.resolve(price.currency, trade_currency, day)
+            to_local = resolved(self.rates, price.currency, trade_currency, day)
             if to_local is not None:
                 local_price = EXACT.multiply(price.price, to_local.rate)
-        rate = self.rates.resolve(trade_currency, base_currency, day)
+        rate = resolved(self.rates, trade_currency, base_currency, day)
         if rate is None or (price is not None and local_price is None):
             missing.append(Missing.FX_RATE_MUST_BE_KNOWN)
         return Quoted(

@@ -7,9 +7,10 @@ from decimal import Decimal
 import numpy as np
 from numpy.typing import NDArray
 
+from calculator import Rates
 from calculator.money import ONE
 from reports.columns import Scaled, scaled
-from reports.rates import Rates
+from reports.rates import resolved
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class RateTable:
             ones = Scaled(np.ones(self.days, np.int64), 0)
             return RateDays(ones, np.ones(self.days, np.bool_), (ONE,) * self.days)
         found = [
-            self.rates.resolve(currency, base_currency, self.first_day + timedelta(days=number))
+            resolved(self.rates, currency, base_currency, self.first_day + timedelta(days=number))
             for number in range(self.days)
         ]
         rates = tuple(None if each is None else each.rate for each in found)
