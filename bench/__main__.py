@@ -22,6 +22,7 @@ BENCHMARKS: Mapping[str, tuple[str, ...]] = {
     "calculator": (),
     "history": (),
     "late": (),
+    "late_rate": (),
     "memory": (),
     "latency": (),
     "ingest": (),

@@ -9,14 +9,14 @@ import cProfile
 import gc
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
 from bench.load import PARTITIONS, Load, portfolios, transactions
-from calculator import ReliefMethod, Source
+from calculator import FxRate, Rates, ReliefMethod, Source
 from streams import rows
 from streams.pace import Pace
 from streams.settings import CACHED_LOTS_MAX
@@ -98,7 +98,9 @@ def _seconds_of_other_threads() -> float:
 class Lane:
     """One partition's books and where they are kept."""
 
-    def __init__(self, partition: int, table: Table, clock: Clock, lots_max: int) -> None:
+    def __init__(
+        self, partition: int, table: Table, clock: Clock, lots_max: int, rates: Rates
+    ) -> None:
         self.table = table
         self._partition = partition
         self._clock = clock
@@ -110,19 +112,22 @@ class Lane:
             partitions=PARTITIONS,
             default_method=ReliefMethod.FIFO,
             lots_max=lots_max,
+            rates=rates,
         )
 
     @property
     def has_work(self) -> bool:
         return self._step.has_work
 
-    def handle(self, messages: list[Message]) -> list[Published]:
+    def handle(
+        self, messages: list[Message], changed_rates: Sequence[FxRate] = ()
+    ) -> list[Published]:
         self._as_of += 1
         began = time.thread_time()
         with self._clock.stage("booking step"):
             records = [self._record(*message) for message in messages]
             steps = self._pace.steps(has_records=bool(records))
-            outcome = self._step.run(records, self._as_of, steps)
+            outcome = self._step.run(records, self._as_of, steps, changed_rates)
         with self._clock.stage("RocksDB"):
             self.table.write([*outcome.changes.changelog, *outcome.changes.local])
         self._pace.measured(self._step.ledger.steps_taken, time.thread_time() - began)
@@ -164,7 +169,10 @@ class Lanes:
     def __init__(self, folder: Path, *, profile: cProfile.Profile | None = None) -> None:
         self.clock = Clock(profile)
         tables, share = Tables(folder, PARTITIONS), CACHED_LOTS_MAX // PARTITIONS
-        self.lanes = [Lane(p, tables.open(p), self.clock, share) for p in range(PARTITIONS)]
+        self.rates = Rates()
+        self.lanes = [
+            Lane(p, tables.open(p), self.clock, share, self.rates) for p in range(PARTITIONS)
+        ]
 
     def take(
         self, messages: Iterable[Message], events_a_batch: int = EVENTS_A_BATCH
@@ -189,11 +197,18 @@ class Lanes:
 
     def book(self, messages: Iterable[Message], events_a_batch: int = EVENTS_A_BATCH) -> Cost:
         """Book them to the end, all re-bookings too."""
+        return self._measured(self.take(messages, events_a_batch))
+
+    def follow(self, rates: Sequence[FxRate]) -> Cost:
+        """Take rates in and book anew what they change, to the end."""
+        for rate in rates:
+            self.rates.put(rate)
+        return self._measured(lane.handle([], rates) for lane in self.lanes)
+
+    def _measured(self, batches: Iterable[list[Published]]) -> Cost:
         self.clock.begin()
         before = self._cost()
-        for _ in self.take(messages, events_a_batch):
-            pass
-        for _ in self.go_on():
+        for _ in chain(batches, self.go_on()):
             pass
         self.clock.rest()
         after = self._cost()

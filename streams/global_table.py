@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 EXIT_TABLE_FAILED = 70
 RECORDS_MAX = 2000  # taken in at once; the interpreter is shared with the lanes
 _POLL_SECONDS = 0.5
-_WAIT_SECONDS_MAX = 60.0
+_SILENCE_SECONDS_MAX = 30.0
 
 
 class GlobalTable(Generic[Content]):
@@ -60,11 +60,13 @@ class GlobalTable(Generic[Content]):
         self._is_closing = True
         self._thread.join()
 
-    def wait_through(self, offset: int, seconds: float = _WAIT_SECONDS_MAX) -> None:
-        """Return once everything before the offset was kept. Raises TimeoutError."""
+    def wait_through(self, offset: int, seconds: float = _SILENCE_SECONDS_MAX) -> None:
+        """Return once everything before the offset was kept. Raises TimeoutError where nothing comes
+        for so long: the broker is away, or the topic ends before."""
         with self._moved:
-            if not self._moved.wait_for(lambda: self.through >= offset, seconds):
-                raise TimeoutError(f"{self.kind.name}: {self.through} of {offset} records are read")
+            while self.through < offset:
+                if not self._moved.wait(seconds):
+                    raise TimeoutError(f"{self.kind.name} is read to {self.through} of {offset}")
 
     def read_to_end(self, ends: Ends) -> int:
         """Return once all is kept that is committed at this moment, and what `through` must be

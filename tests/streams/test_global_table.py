@@ -77,7 +77,7 @@ def test_a_broker_that_is_away_is_waited_for() -> None:
     kept = Kept()
     kept.take(Delivered(TOPIC, 7, KafkaError._ALL_BROKERS_DOWN))
     assert kept.table.through == 0
-    with pytest.raises(TimeoutError, match="market_prices: 0 of 1 records"):
+    with pytest.raises(TimeoutError, match="market_prices is read to 0 of 1"):
         kept.table.wait_through(1, seconds=0.01)
 
 
