@@ -8,7 +8,8 @@ makes dead letters of it.
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Generic
 
 import structlog
@@ -47,8 +48,8 @@ class GlobalTable(Generic[Content]):
         self._thread = threading.Thread(target=self._run, name=kind.name, daemon=True)
 
     def on_move(self, listener: Callable[[], object]) -> None:
-        """Call it, in the reader's thread, each time that `through` has moved. It must not block
-        or raise."""
+        """Call it, in the reader's thread, each time that `through` has moved, before those who
+        wait for that go on. It must not block or raise."""
         self._listeners.append(listener)
 
     def start(self) -> None:
@@ -59,6 +60,12 @@ class GlobalTable(Generic[Content]):
         """Read no more."""
         self._is_closing = True
         self._thread.join()
+
+    @contextmanager
+    def at_rest(self) -> Iterator[int]:
+        """`through`, which stays within the block: all before it is kept, and nothing else."""
+        with self._moved:
+            yield self.through
 
     def wait_through(self, offset: int, seconds: float = _SILENCE_SECONDS_MAX) -> None:
         """Return once everything before the offset was kept. Raises TimeoutError where nothing comes
@@ -94,24 +101,29 @@ class GlobalTable(Generic[Content]):
     def take(self, messages: list[Any]) -> None:
         """Keep what was fetched, then move. Ends count as well: before one may lie the markers of
         transactions, which are passed so that whoever waits for the end gets there."""
-        through = self.through
+        through, read = self.through, list[tuple[int, Content]]()
         for message in messages:
             error = message.error()
             if error is None:
                 content = self.kind.decode(message.value())
                 if not isinstance(content, Malformed):
-                    self._keep(message.offset(), content)
+                    read.append((message.offset(), content))
                 through = message.offset() + 1
             elif error.code() == KafkaError._PARTITION_EOF:
                 through = max(through, message.offset())
             else:
                 _hear(error)
         if through != self.through:
-            with self._moved:
-                self.through = through
-                self._moved.notify_all()
+            self._move(read, through)
+
+    def _move(self, read: list[tuple[int, Content]], through: int) -> None:
+        with self._moved:
+            for offset, content in read:
+                self._keep(offset, content)
+            self.through = through
             for listener in self._listeners:
                 listener()
+            self._moved.notify_all()
 
 
 def _options(broker: Broker) -> dict[str, Any]:

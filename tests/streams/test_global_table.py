@@ -67,6 +67,45 @@ def test_whoever_listens_is_told_once_for_what_was_fetched_together_behind_the_m
     assert told == [2]
 
 
+def test_whoever_waits_finds_what_those_who_listen_did() -> None:
+    kept, heard = Kept(), threading.Event()
+
+    def listen() -> None:
+        time.sleep(0.2)
+        heard.set()
+
+    kept.table.on_move(listen)
+    found: list[bool] = []
+
+    def wait() -> None:
+        kept.table.wait_through(1)
+        found.append(heard.is_set())
+
+    waiting = threading.Thread(target=wait)
+    waiting.start()
+    kept.take(*messages(*log([price()])))
+    waiting.join()
+    assert found == [True]
+
+
+def test_at_rest_it_has_all_of_what_was_fetched_together_or_nothing() -> None:
+    kept = Kept()
+    is_in_middle = threading.Event()
+
+    def slow(offset: int, content: MarketPrice) -> None:
+        kept.keep(offset, content)
+        is_in_middle.set()
+        time.sleep(0.1)
+
+    kept.table._keep = slow
+    taking = threading.Thread(target=kept.take, args=messages(*log([price("A"), price("B")])))
+    taking.start()
+    assert is_in_middle.wait(10)
+    with kept.table.at_rest() as through:
+        assert (through, len(kept.records)) == (2, 2)
+    taking.join()
+
+
 @pytest.mark.parametrize("code", [KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE])
 def test_a_hole_in_the_log_is_no_copy_of_it(code: int) -> None:
     with pytest.raises(KafkaException):
