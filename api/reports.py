@@ -17,12 +17,12 @@ from api.gate import Allowed
 from api.keys import Access
 from api.parameters import OnDay, PortfolioId
 from api.problems import conflict, not_found
-from api.spelled import as_json
 from reports.limits import Limits
 from reports.questions import SeveralBaseCurrencies
 from reports.snapshot import Snapshot, snapshot
 from reports.valuation import valuation_on
 from wire import workers as said
+from wire.spelled import as_json
 
 CONNECTIONS_MAX = 2
 STATEMENT_SECONDS_MAX = 10

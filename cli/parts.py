@@ -101,6 +101,7 @@ def environment(settings: Settings, found: Connections) -> Mapping[str, str]:
         "CLUSTER_SECRET": settings.cluster_secret or "",
         "WORKER_URLS": ",".join(settings.worker_urls),
         "DEFAULT_COST_BASIS_METHOD": settings.default_cost_basis_method.value,
+        "PRICE_MAX_AGE_DAYS": str(settings.price_max_age_days),
         "FX_MAX_AGE_DAYS": str(settings.fx_max_age_days),
         "FX_CROSS_CURRENCY": settings.fx_cross_currency or NO_CURRENCY,
         "LOG_LEVEL": settings.log_level,

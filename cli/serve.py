@@ -47,6 +47,7 @@ def worker(settings: Settings, http_host: str, http_port: int, datadir: Path | N
             http_port=http_port,
             partitions=settings.partitions,
             default_method=settings.default_cost_basis_method,
+            price_max_age_days=settings.price_max_age_days,
             fx_max_age_days=settings.fx_max_age_days,
             fx_cross_currency=settings.fx_cross_currency,
             cluster_secret=settings.cluster_secret,

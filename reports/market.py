@@ -7,12 +7,12 @@ from decimal import Decimal
 from enum import StrEnum
 
 from analytics.valuation import Quote
-from calculator import Rates, Resolved
+from calculator import Resolved
 from calculator.money import EXACT, ONE
 from reports.instruments import Instrument, read_instruments
 from reports.limits import Limits
 from reports.prices import Price, day_before, read_prices
-from reports.rates import read_rates, resolved
+from reports.rates import RateTable, read_rates, resolved
 from reports.snapshot import Snapshot
 
 
@@ -51,7 +51,7 @@ class Market:
     instruments: Mapping[str, Instrument]
     prices: Mapping[str, Price]
     prices_before: Mapping[str, Price]
-    rates: Rates
+    rates: RateTable
     # Of many portfolios most hold the same things.
     _found: dict[tuple[date, str, str, str], Quoted] = field(default_factory=dict)
 

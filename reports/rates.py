@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import date, timedelta
+from typing import Protocol
 
 from calculator import FxRate, Rates, Resolved
 from calculator.money import ONE
@@ -14,7 +15,13 @@ WHERE from_currency = ANY(%s) AND to_currency = ANY(%s) AND rate_date BETWEEN %s
 """
 
 
-def resolved(rates: Rates, currency: str, base_currency: str, day: date) -> Resolved | None:
+class RateTable(Protocol):
+    """Exchange rates between different currencies, whoever keeps them."""
+
+    def resolve(self, currency: str, base_currency: str, day: date) -> Resolved | None: ...
+
+
+def resolved(rates: RateTable, currency: str, base_currency: str, day: date) -> Resolved | None:
     """The rate that holds on the day; 1 where both are the same."""
     if currency == base_currency:
         return Resolved(ONE, day, ())

@@ -6,7 +6,7 @@ from decimal import localcontext
 import msgspec
 from fastapi.responses import Response
 
-from calculator import EXACT, Holding
+from calculator import EXACT, Holding, Portfolio
 from streams import state
 from streams.pages import open_pages
 from streams.rate_uses import is_awaiting_walk
@@ -25,7 +25,8 @@ _read_holder = msgspec.json.Decoder(_Holder).decode
 
 
 class Refusal(Exception):
-    """An answer that is none: unknown (404), or not to be had now (503)."""
+    """An answer that is none: unknown (404), not to be had now (503), or figures that no answer can
+    hold (409)."""
 
     def __init__(self, status: int, problem: str, detail: str) -> None:
         super().__init__(detail)
@@ -40,22 +41,28 @@ class Refusal(Exception):
 
 
 def positions(snapshot: Snapshot, partition: int, portfolio_id: str) -> bytes:
-    items = list(read_prefix(snapshot, state.portfolio_prefix(portfolio_id)))
-    if not items and not _is_known(snapshot, portfolio_id):
-        raise _unknown(workers.unknown_portfolio(portfolio_id))
-    record = _portfolio(snapshot, portfolio_id)
-    if record is not None and record.walk is not None:
-        raise _rebooking(portfolio_id)
-    if is_awaiting_walk(snapshot, portfolio_id):
-        raise _rebooking(portfolio_id)
+    items, _ = _items(snapshot, portfolio_id)
     encoded = [
         _position(snapshot, portfolio_id, state.ids_of(key)[1], value) for key, value in items
     ]
     return b'{"positions":[%b],"as_of":%d,"through":%b}' % (
         b",".join(encoded),
-        _progress(snapshot).as_of,
+        progress(snapshot).as_of,
         _through(snapshot, partition),
     )
+
+
+def holdings(
+    snapshot: Snapshot, portfolio_id: str
+) -> tuple[list[state.StoredHolding], Portfolio | None]:
+    """All of the portfolio, without their lots, and its record. None is being re-booked."""
+    items, record = _items(snapshot, portfolio_id)
+    found = []
+    for key, value in items:
+        stored = state.decode_holding(*state.ids_of(key), value, with_lots=False)
+        _require_settled(stored.holding, record)
+        found.append(stored)
+    return found, None if record is None else record.portfolio
 
 
 def position(snapshot: Snapshot, partition: int, portfolio_id: str, security_id: str) -> bytes:
@@ -140,16 +147,31 @@ def _is_settled(snapshot: Snapshot, portfolio_id: str, security_id: str) -> bool
     return True
 
 
-def _progress(snapshot: Snapshot) -> state.Progress:
+def _items(
+    snapshot: Snapshot, portfolio_id: str
+) -> tuple[list[tuple[bytes, bytes]], state.PortfolioRecord | None]:
+    """The records of the portfolio's holdings, and its own. Nothing has still to be met."""
+    items = list(read_prefix(snapshot, state.portfolio_prefix(portfolio_id)))
+    if not items and not _is_known(snapshot, portfolio_id):
+        raise _unknown(workers.unknown_portfolio(portfolio_id))
+    record = _portfolio(snapshot, portfolio_id)
+    if record is not None and record.walk is not None:
+        raise _rebooking(portfolio_id)
+    if is_awaiting_walk(snapshot, portfolio_id):
+        raise _rebooking(portfolio_id)
+    return items, record
+
+
+def progress(snapshot: Snapshot) -> state.Progress:
     return state.decode_progress(snapshot.get(state.PROGRESS))
 
 
 def _through(snapshot: Snapshot, partition: int) -> bytes:
-    progress = _progress(snapshot)
-    raw, forwarded, portfolios = progress.next_offsets
+    at = progress(snapshot)
+    raw, forwarded, portfolios = at.next_offsets
     return (
         b'{"partition":%d,"raw_transactions":%d,"raw_transactions_forwarded":%d,"portfolios":%d,'
-        b'"fx_rates":%d}' % (partition, raw, forwarded, portfolios, progress.fx_rates)
+        b'"fx_rates":%d}' % (partition, raw, forwarded, portfolios, at.fx_rates)
     )
 
 
@@ -187,15 +209,18 @@ def _holding(
     force."""
     stored = state.decode_holding(portfolio_id, security_id, value)
     holding = stored.holding
-    record = _portfolio(snapshot, portfolio_id)
+    _require_settled(holding, _portfolio(snapshot, portfolio_id))
+    open_pages(snapshot, stored)
+    return holding, stored.as_of
+
+
+def _require_settled(holding: Holding, record: state.PortfolioRecord | None) -> None:
     if record is not None:
         terms = record.portfolio.cost_basis_method, record.portfolio.base_currency
         if terms != (holding.method, holding.base_currency):
-            raise _rebooking(portfolio_id)
+            raise _rebooking(holding.portfolio_id)
     if not holding.is_settled:
-        raise _rebooking(portfolio_id)
-    open_pages(snapshot, stored)
-    return holding, stored.as_of
+        raise _rebooking(holding.portfolio_id)
 
 
 def _require_walked(snapshot: Snapshot, portfolio_id: str, security_id: str) -> None:

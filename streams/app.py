@@ -11,13 +11,16 @@ import mode
 import structlog
 from faust.types.tuples import TP
 
-from calculator import Rates
+from calculator import FxRate, Rates
+from reports.limits import Limits
 from streams import metrics
 from streams.ends import Ends, Undecided, demand_decided
 from streams.global_table import GlobalTable
+from streams.known_prices import Today
 from streams.known_rates import KnownRates
 from streams.lane import Lane, SettingChanged
 from streams.log import TransactionLog
+from streams.market import KnownMarket
 from streams.membership import Membership, now
 from streams.pump import Pump
 from streams.recovery import Application, application_options
@@ -25,6 +28,7 @@ from streams.restore import Restorer
 from streams.settings import WorkerSettings
 from streams.state import LayoutError
 from streams.tables import Tables
+from streams.watches import Watches
 from wire.reference import OF_FX_RATES
 from wire.topics import APP_ID, CHANGELOG, INPUTS, PORTFOLIOS
 
@@ -58,7 +62,12 @@ class WorkerApp(Application):
         self.alive_at = now()  # moved by the watchdog
         self._tables = Tables(settings.data_dir / "state", settings.partitions)
         self._rates = KnownRates(Rates(settings.fx_cross_currency, settings.fx_max_age_days))
-        self._rates_table = GlobalTable(settings.kafka, OF_FX_RATES, self._rates.keep)
+        self.watches = Watches()
+        self._rates_table = GlobalTable(settings.kafka, OF_FX_RATES, self._keep_rate)
+        self.market = KnownMarket(
+            settings.kafka, self._rates, self._rates_table, _limits(settings), Today(),
+            self.watches.of_security,
+        )  # fmt: skip
         self._logs_are_started = asyncio.Event()
         self._logs_are_started.set()
 
@@ -80,6 +89,10 @@ class WorkerApp(Application):
             for partition in topics.get(INPUTS[0].name, ())
         }
 
+    def _keep_rate(self, offset: int, rate: FxRate) -> None:
+        self._rates.keep(offset, rate)
+        self.watches.of_rate((rate.from_currency, rate.to_currency))
+
     async def on_start(self) -> None:
         loop = asyncio.get_running_loop()
 
@@ -90,6 +103,7 @@ class WorkerApp(Application):
 
         self._rates_table.on_move(moved)
         self._rates_table.start()
+        self.market.start()
         await super().on_start()
 
     def _wake_lanes(self) -> None:
@@ -114,12 +128,14 @@ class WorkerApp(Application):
             first = [TP(PORTFOLIOS.name, partition) for partition in partitions]
             known = await asyncio.to_thread(ends.patiently, first)
             await asyncio.to_thread(self._rates_table.read_to_end, ends)
+            await asyncio.to_thread(self.market.demand_all, ends)
             for partition, transactions in zip(partitions, logs, strict=True):
                 lots_max = self.settings.cached_lots_max // len(partitions)
                 lane = Lane(
                     partition, self.settings.partitions, self.settings.default_method,
                     tables[partition], transactions, lots_max, self._rates,
                 )  # fmt: skip
+                lane.on_booked = self.watches.of_changes
                 self.pumps[partition] = Pump(lane, self._is_current)
         except (SettingChanged, LayoutError) as error:
             log.critical("refused", error=str(error))
@@ -185,6 +201,14 @@ class WorkerApp(Application):
         except TimeoutError:
             log.critical("lanes_did_not_end")
             os._exit(EXIT_NOT_QUIET)
+
+
+def _limits(settings: WorkerSettings) -> Limits:
+    return Limits(
+        price_max_age_days=settings.price_max_age_days,
+        fx_max_age_days=settings.fx_max_age_days,
+        cross_currency=settings.fx_cross_currency,
+    )
 
 
 def create_app(settings: WorkerSettings) -> WorkerApp:

@@ -14,7 +14,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, Protocol
 
 import msgspec
@@ -22,6 +22,7 @@ import structlog
 
 from calculator import FxRate, ReliefMethod, Source
 from streams import metrics, state
+from streams.journal import Changes
 from streams.known_rates import KnownRates
 from streams.log import Written
 from streams.pace import Pace
@@ -98,6 +99,7 @@ class Lane:
         self._require_settings()
         if self.progress.fx_rates > known_rates.through:
             raise StateNotAtBatch(FX_RATES.name, self.progress.fx_rates, known_rates.through)
+        self.on_booked: Callable[[Changes], object] = lambda _: None  # when it can be seen
         self._looked_through = 0  # rates before this offset are of no concern to these books
         self._log = transactions
         self._step = BookingStep(
@@ -125,6 +127,12 @@ class Lane:
     def is_behind_rates(self) -> bool:
         """Whether rates wait to be passed, be they of concern or not."""
         return self.progress.fx_rates < self._known_rates.through
+
+    @property
+    def rates_through(self) -> int:
+        """All rates before this offset are booked, or of no concern: in `progress` as it is when
+        this was read, and later. From any thread."""
+        return max(self.progress.fx_rates, self._looked_through)
 
     def _changed_rates(self) -> tuple[list[FxRate], int]:
         """Rates that may change something here, and up to which offset these are all."""
@@ -190,6 +198,7 @@ class Lane:
         self.table.write(_state_records(outcome, encoded, written))
         stored = time.perf_counter()
         self.unsettled = self._step.unfinished
+        self.on_booked(outcome.changes)  # before anybody can be told by `progress`
         self.progress = progress
         self._pace.measured(ledger.steps_taken, stored - began)
         metrics.BATCH_SECONDS.labels("book").observe(booked - began)

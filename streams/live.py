@@ -8,9 +8,7 @@ holding that is being re-booked, answers 503 and never an older, partial or defa
 import asyncio
 import os
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -19,13 +17,13 @@ from fastapi import FastAPI, Query, Request
 from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from streams import answers, metrics
+from streams import answers, metrics, valuations
 from streams.answers import Refusal
 from streams.app import WorkerApp
 from streams.doors import bare_api, open_door
+from streams.following import Following
 from streams.lag import InputLag
-from streams.lane import Lane
-from streams.tables import is_corruption
+from streams.ownership import kept, lane_of
 from wire.partitioner import partition_of
 from wire.topics import INPUTS
 
@@ -61,6 +59,7 @@ def start(app: WorkerApp) -> None:
 def create_api(app: WorkerApp) -> FastAPI:
     api = bare_api("Worker", app.settings.cluster_secret)
     _add_answers(api, app)
+    _add_following(api, app)
     _add_applied(api, app)
     _add_many(api, app)
     _add_self(api, app)
@@ -72,42 +71,17 @@ def create_api(app: WorkerApp) -> FastAPI:
     return api
 
 
-def _lane_of(app: WorkerApp, partition: int) -> Lane:
-    """The lane of a partition, if this process surely owns it at this moment."""
-    if not app.may_answer:
-        raise Refusal(503, "rebalancing", "the partitions are being assigned")
-    pump = app.pumps.get(partition)
-    if partition not in app.served or pump is None:
-        raise Refusal(503, "not-owner", f"partition {partition} is not served here")
-    return pump.lane
-
-
-def _require_kept(app: WorkerApp, lane: Lane) -> None:
-    """What was read in the meantime may be said only if the partition was ours all the time."""
-    if _lane_of(app, lane.partition) is not lane:
-        raise Refusal(503, "rebalancing", "the partition moved")
-
-
-@contextmanager
-def _kept(app: WorkerApp, partition: int) -> Iterator[Lane]:
-    """The lane of a partition that is ours before and after what is read in the block."""
-    lane = _lane_of(app, partition)
-    try:
-        yield lane
-    except Exception as error:
-        if is_corruption(error):
-            lane.end(error)
-        # A rebalance closes the table before a reader; anything else is ours to answer for.
-        _require_kept(app, lane)
-        raise
-    _require_kept(app, lane)
-
-
 def _answer(app: WorkerApp, portfolio_id: str, read: Any, *ids: str) -> Response:
     """What `read` finds in a snapshot, if the partition was ours before and after."""
     partition = partition_of(portfolio_id, app.settings.partitions)
-    with _kept(app, partition) as lane:
+    with kept(app, partition) as lane:
         body = read(lane.table.snapshot(), partition, portfolio_id, *ids)
+    return Response(body, media_type="application/json")
+
+
+def _valuation(app: WorkerApp, portfolio_id: str) -> Response:
+    with kept(app, partition_of(portfolio_id, app.settings.partitions)) as lane:
+        body = valuations.now(lane, portfolio_id, app.market)
     return Response(body, media_type="application/json")
 
 
@@ -123,6 +97,11 @@ def _add_answers(api: FastAPI, app: WorkerApp) -> None:
     async def positions(portfolio_id: str) -> Response:
         return await answer(portfolio_id, answers.positions)
 
+    @api.get("/portfolios/{portfolio_id}/valuation")
+    async def valuation(portfolio_id: str) -> Response:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(readers, _valuation, app, portfolio_id)
+
     @api.get("/portfolios/{portfolio_id}/positions/{security_id}")
     async def position(portfolio_id: str, security_id: str) -> Response:
         return await answer(portfolio_id, answers.position, security_id)
@@ -136,6 +115,22 @@ def _add_answers(api: FastAPI, app: WorkerApp) -> None:
         return await answer(portfolio_id, answers.transaction, transaction_id)
 
 
+def _add_following(api: FastAPI, app: WorkerApp) -> None:
+    following = Following(app)
+
+    @api.get("/portfolios/{portfolio_id}/valuation/next")
+    async def next_event(
+        portfolio_id: str,
+        timeout: Annotated[float, Query(ge=0, le=_HELD_SECONDS_MAX)],
+        after: str = "",
+    ) -> Response:
+        """200 with what has changed since the event of that id, as soon as something has, or with
+        all where that cannot be told; 202 with null after `timeout` seconds."""
+        event = await following.next(portfolio_id, after, timeout)
+        body, status = (b"null", 202) if event is None else (event.encode(), 200)
+        return Response(body, status, media_type="application/json")
+
+
 def _add_applied(api: FastAPI, app: WorkerApp) -> None:
     @api.get("/applied")
     async def applied(
@@ -147,7 +142,7 @@ def _add_applied(api: FastAPI, app: WorkerApp) -> None:
         """200 once the record at `offset` is in the books, 202 after `timeout` seconds; either
         says how far the books are."""
         index, until = _INDEX[topic], time.monotonic() + timeout
-        while (found := _lane_of(app, partition).progress.next_offsets[index]) <= offset:
+        while (found := lane_of(app, partition).progress.next_offsets[index]) <= offset:
             if time.monotonic() > until:
                 return JSONResponse({"applied": False, "next_offset": found}, 202)
             await asyncio.sleep(_POLL_SECONDS)
@@ -166,7 +161,7 @@ def _add_many(api: FastAPI, app: WorkerApp) -> None:
     cannot be given now."""
 
     async def answer(asked: _Asked, read: Any) -> Response:
-        with _kept(app, asked.partition) as lane:
+        with kept(app, asked.partition) as lane:
             found: list[bytes] = []
             for result in read(lane.table.snapshot(), asked.partition, asked.identities):
                 found.append(result)

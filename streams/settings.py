@@ -20,6 +20,7 @@ class WorkerSettings:
     http_port: int
     partitions: int
     default_method: ReliefMethod
+    price_max_age_days: int  # older prices are stale
     fx_max_age_days: int
     fx_cross_currency: str | None  # None: rates are not made of two others
     cluster_secret: str | None = field(repr=False)  # None: everybody who reaches it is answered

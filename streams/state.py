@@ -254,7 +254,9 @@ class StoredHolding(NamedTuple):
     paged: Paged
 
 
-def decode_holding(portfolio_id: str, security_id: str, value: bytes) -> StoredHolding:
+def decode_holding(
+    portfolio_id: str, security_id: str, value: bytes, *, with_lots: bool = True
+) -> StoredHolding:
     _check_layout(value)
     record = _decode_holding(value)
     holding = Holding(portfolio_id, security_id, _METHODS[record.method], record.base_currency)
@@ -270,7 +272,8 @@ def decode_holding(portfolio_id: str, security_id: str, value: bytes) -> StoredH
     holding.last_booked_below = record.last_booked_below
     holding.last = record.last
     holding.rebook_from, holding.booked_below = record.rebook_from, record.booked_below
-    holding.lots = OpenLots(holding.method, map(decoded_lot, record.lots))
+    if with_lots:
+        holding.lots = OpenLots(holding.method, map(decoded_lot, record.lots))
     return StoredHolding(holding, record.as_of, record.paged or NOT_PAGED)
 
 

@@ -30,6 +30,7 @@ UNSET = dict.fromkeys(VARIABLES, "") | {
     "API_KEYS": "auto",
     "RATE_LIMIT": "0",
     "DEFAULT_COST_BASIS_METHOD": "FIFO",
+    "PRICE_MAX_AGE_DAYS": "7",
     "FX_MAX_AGE_DAYS": "7",
     "FX_CROSS_CURRENCY": "USD",
     "LOG_LEVEL": "INFO",

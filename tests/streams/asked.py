@@ -2,27 +2,34 @@
 
 import asyncio
 from collections.abc import Mapping
+from datetime import date
 from types import SimpleNamespace
 from typing import Any
 
 import httpx
 
-from calculator import Rates
+from calculator import FxRate, Rates
+from reports.limits import Limits
 from streams import live
+from streams.global_table import GlobalTable
 from streams.known_rates import KnownRates
+from streams.market import KnownMarket
 from streams.tables import Table
+from streams.watches import Watches
 from tests.oracle.murmur2 import partition_of
 from tests.streams.lanes import (
     PARTITIONS,
     Logs,
     MemoryLog,
-    know,
     lane_over,
     work_off,
 )
+from tests.streams.reference import log
+from tests.streams.test_reference_lives import Message
 from tests.wire.events import BUY, CANCEL, PORTFOLIO, text_of
 from wire.broker import Broker
-from wire.topics import FX_RATES, PORTFOLIOS, RAW_TRANSACTIONS
+from wire.reference import OF_FX_RATES
+from wire.topics import PORTFOLIOS, RAW_TRANSACTIONS
 
 P = next(f"P{n}" for n in range(99) if partition_of(f"P{n}", PARTITIONS) == 0)
 ELSEWHERE = next(f"P{n}" for n in range(99) if partition_of(f"P{n}", PARTITIONS) == 1)
@@ -40,6 +47,15 @@ class Worker:
         self.settings = SimpleNamespace(
             partitions=PARTITIONS, kafka=Broker(bootstrap="127.0.0.1:1"), url="http://here",
             cluster_secret=cluster_secret,
+        )  # fmt: skip
+        self.today = date(2024, 3, 1)
+        self.watches = Watches()
+        self.lane.on_booked = self.watches.of_changes
+        self.rates_table = GlobalTable(self.settings.kafka, OF_FX_RATES, self._keep_rate)
+        self.rates_table.on_move(lambda: self.known.move(self.rates_table.through))
+        self.market = KnownMarket(
+            self.settings.kafka, self.known, self.rates_table, Limits(), lambda: self.today,
+            self.watches.of_security,
         )  # fmt: skip
         self.pumps = {0: SimpleNamespace(lane=self.lane)}
         self.served = frozenset({0})
@@ -62,14 +78,32 @@ class Worker:
         event = {"portfolio_id": portfolio_id, "cost_basis_method": method, "version": version}
         self.logs.append(PORTFOLIOS, 0, b"", text_of(PORTFOLIO | event))
 
-    def rate(self, rate: str, day: str, version: int = 1) -> None:
-        """Dollars per franc."""
+    def _keep_rate(self, offset: int, rate: FxRate) -> None:
+        self.known.keep(offset, rate)
+        self.watches.of_rate((rate.from_currency, rate.to_currency))
+
+    def rate(self, rate: str, day: str, version: int = 1, pair: str = "CHF/USD") -> None:
+        """Of the second per one of the first."""
+        from_currency, to_currency = pair.split("/")
         event: dict[str, object] = {
-            "from_currency": "CHF", "to_currency": "USD", "rate_date": day, "rate": rate,
+            "from_currency": from_currency, "to_currency": to_currency, "rate_date": day,
+            "rate": rate, "version": version,
+        }  # fmt: skip
+        send(self.rates_table, event)
+
+    def price(
+        self, price: str, day: str = "2024-03-01", security_id: str = "S", currency: str = "USD",
+        version: int = 1,
+    ) -> None:  # fmt: skip
+        event: dict[str, object] = {
+            "security_id": security_id, "price_date": day, "price": price, "currency": currency,
             "version": version,
         }  # fmt: skip
-        self.logs.append(FX_RATES, 0, b"", text_of(event))
-        know(self.logs, self.known)
+        send(self.market.prices_table, event)
+
+    def instrument(self, security_id: str = "S", **fields: object) -> None:
+        event: dict[str, object] = {"security_id": security_id, "instrument_currency": "USD"}
+        send(self.market.instruments_table, event | fields)
 
     def book(self) -> None:
         work_off(self.logs, self.lane)
@@ -105,6 +139,11 @@ class Worker:
 
     def position(self, security_id: str = "S") -> httpx.Response:
         return self.get(f"/portfolios/{P}/positions/{security_id}")
+
+
+def send(table: GlobalTable[Any], event: dict[str, object]) -> None:
+    """Let the table take it as the next record of its topic."""
+    table.take([*map(Message, log([event], table.kind, start=table.through))])
 
 
 def paths(security_id: str = "S", transaction_id: str = "T0") -> list[str]:
