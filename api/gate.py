@@ -49,6 +49,23 @@ class Gate:
             raise forbidden(f"This takes a key with the scope {scope}.")
         request.state.access = access
 
+    async def is_still_good(self, request: Request) -> bool:
+        """Whether the key of a request that was let in, and goes on, is as good as it was. While
+        that cannot be known, it is."""
+        if not self._needs_keys:
+            return True
+        key = presented(request.headers)
+        if key is None:
+            return False
+        access = self._keyring.recall(key)
+        if access is None:
+            try:
+                access = await self._keyring.find(key)
+            except Problem:
+                return True
+        was: Access = request.state.access
+        return access == was
+
     async def _access(self, request: Request) -> Access:
         address = request.client.host if request.client else ""
         if not self._needs_keys:

@@ -1,6 +1,14 @@
 """Answers HEAD as GET; the server leaves the body out."""
 
+from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+_IS_HEAD = "portfolio.is_head"
+
+
+def is_head(request: Request) -> bool:
+    """Whether nobody wants the body."""
+    return _IS_HEAD in request.scope
 
 
 class Heads:
@@ -12,5 +20,5 @@ class Heads:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["method"] == "HEAD":
             # A copy: the server looks at its own to see that no body is wanted.
-            scope = dict(scope, method="GET")
+            scope = dict(scope, method="GET", **{_IS_HEAD: True})
         await self._app(scope, receive, send)

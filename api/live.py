@@ -35,7 +35,7 @@ SILENT_SECONDS = 1.0
 CONNECTIONS_MAX = 100
 SEEN_MAX = 32
 ANSWERS = frozenset({200, 202})
-REFUSALS = frozenset({404, 503})
+REFUSALS = frozenset({404, 409, 503})
 KEPT = ("content-type", "retry-after")
 # Of a worker that is away or has just gone. Where the other side closes a connection at the wrong
 # moment, uvloop raises RuntimeError as it is closed or written to, and anyio, which looks for the
@@ -51,6 +51,7 @@ class Question(NamedTuple):
     parameters: Mapping[str, str] = NO_PARAMETERS
     body: bytes | None = None
     is_patient: bool = False  # asked for somebody who waits for the books
+    held_seconds: float = 0  # for so long the worker may hold the question of a stream back
 
 
 class _Owners(msgspec.Struct):
@@ -92,18 +93,21 @@ class Workers:
         # By url: workers that did not even say who owns what, and when they are asked that again.
         self._silent: dict[str, float] = {}
         # Those who wait for the books take no connection from those who read them, and neither
-        # can keep the map from being asked for.
-        self._readers, self._patient, self._map = (_client(cluster_secret) for _ in range(3))
+        # can keep the map from being asked for. Streams are counted by themselves.
+        self._readers, self._patient, self._map = (
+            _client(cluster_secret, CONNECTIONS_MAX) for _ in range(3)
+        )
+        self._streams = _client(cluster_secret, None)
 
     async def close(self) -> None:
-        for client in (self._readers, self._patient, self._map):
+        for client in (self._readers, self._patient, self._map, self._streams):
             await client.aclose()
 
     async def ask(self, partition: int, question: Question) -> httpx.Response:
         """The owner's answer; a problem 503 where it gives none in time."""
         answer = None
         with suppress(TimeoutError):
-            async with asyncio.timeout(ASK_SECONDS_MAX):
+            async with asyncio.timeout(ASK_SECONDS_MAX + question.held_seconds):
                 answer = await self._ask_owner(partition, question)
         if answer is None:
             raise unavailable("owner-away", f"No worker answers for partition {partition} now.")
@@ -128,12 +132,15 @@ class Workers:
     async def _ask(self, owner: str, question: Question) -> httpx.Response | None:
         """None where this worker gives no answer, and another may."""
         client = self._patient if question.is_patient else self._readers
+        if question.held_seconds:
+            client = self._streams
         try:
             answer = await client.request(
                 "GET" if question.body is None else "POST",
                 owner + question.path,
                 params=question.parameters or None,
                 content=question.body,
+                timeout=_timeout(question.held_seconds),
             )
         except httpx.PoolTimeout:
             # Says nothing of the owner, and another try would only join the queue again.
@@ -217,12 +224,15 @@ class Workers:
         return [url for urls in found for url in urls]
 
 
-def _client(cluster_secret: str | None) -> httpx.AsyncClient:
-    timeout = httpx.Timeout(ANSWER_SECONDS_MAX, connect=CONNECT_SECONDS_MAX)
-    limits = httpx.Limits(max_connections=CONNECTIONS_MAX, max_keepalive_connections=20)
+def _timeout(held_seconds: float = 0) -> httpx.Timeout:
+    return httpx.Timeout(ANSWER_SECONDS_MAX + held_seconds, connect=CONNECT_SECONDS_MAX)
+
+
+def _client(cluster_secret: str | None, connections_max: int | None) -> httpx.AsyncClient:
+    limits = httpx.Limits(max_connections=connections_max, max_keepalive_connections=20)
     # No proxy from the environment: workers are neighbours.
     secret = {} if cluster_secret is None else {said.SECRET_HEADER: cluster_secret}
-    return httpx.AsyncClient(timeout=timeout, limits=limits, headers=secret, trust_env=False)
+    return httpx.AsyncClient(timeout=_timeout(), limits=limits, headers=secret, trust_env=False)
 
 
 async def _addresses(url: str) -> list[str]:
@@ -254,7 +264,7 @@ def _is_from_elsewhere(answer: httpx.Response) -> bool:
         return True
 
 
-async def _answer(
+async def answer_of_owner(
     workers: Workers, access: Access, unknown: str, portfolio_id: str, *parts: str
 ) -> Response:
     """The owner's; of what the key may not see, what a worker says of the unknown."""
@@ -281,7 +291,9 @@ def routes(workers: Workers, reports: Reports) -> APIRouter:
         access: Allowed, portfolio_id: PortfolioId, security_id: SecurityId
     ) -> Response:
         unknown = said.unknown_holding(portfolio_id, security_id)
-        return await _answer(workers, access, unknown, portfolio_id, "positions", security_id)
+        return await answer_of_owner(
+            workers, access, unknown, portfolio_id, "positions", security_id
+        )
 
     @router.get(
         "/portfolios/{portfolio_id}/positions/{security_id}/lots",
@@ -293,7 +305,7 @@ def routes(workers: Workers, reports: Reports) -> APIRouter:
     ) -> Response:
         unknown = said.unknown_holding(portfolio_id, security_id)
         parts = portfolio_id, "positions", security_id, "lots"
-        return await _answer(workers, access, unknown, *parts)
+        return await answer_of_owner(workers, access, unknown, *parts)
 
     @router.get(
         "/portfolios/{portfolio_id}/transactions/{transaction_id}",
@@ -305,7 +317,7 @@ def routes(workers: Workers, reports: Reports) -> APIRouter:
     ) -> Response:
         unknown = said.unknown_transaction(transaction_id)
         parts = portfolio_id, "transactions", transaction_id
-        return await _answer(workers, access, unknown, *parts)
+        return await answer_of_owner(workers, access, unknown, *parts)
 
     return router
 
@@ -329,4 +341,4 @@ def _add_positions(router: APIRouter, workers: Workers, reports: Reports) -> Non
                 access, portfolio_id, lambda state: positions_on(state, portfolio_id, day)
             )
         unknown = said.unknown_portfolio(portfolio_id)
-        return await _answer(workers, access, unknown, portfolio_id, "positions")
+        return await answer_of_owner(workers, access, unknown, portfolio_id, "positions")

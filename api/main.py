@@ -8,7 +8,18 @@ from importlib.metadata import version
 from fastapi import Depends, FastAPI
 from prometheus_client import CollectorRegistry
 
-from api import health, history, ingest, live, openapi, performance, problems, reference, reports
+from api import (
+    health,
+    history,
+    ingest,
+    live,
+    openapi,
+    performance,
+    problems,
+    reference,
+    stream,
+    valuation,
+)
 from api.gate import Gate
 from api.heads import Heads
 from api.health import Health
@@ -20,6 +31,7 @@ from api.measure import Measure
 from api.publish import Publisher
 from api.reports import Reports
 from api.settings import ApiSettings
+from api.stream import Streams
 from api.waits import Waits
 
 DESCRIPTION = """\
@@ -41,6 +53,8 @@ def create_app(settings: ApiSettings) -> FastAPI:
     past = History(settings.database_url)
     reporting = Reports(settings.database_url, settings.limits)
     keyring = Keyring(settings.database_url)
+    gate = Gate(settings, keyring)
+    streams = Streams(workers, gate, settings.streams_max, registry)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -58,17 +72,19 @@ def create_app(settings: ApiSettings) -> FastAPI:
         description=DESCRIPTION,
         version=version("portfolio-lots"),
         lifespan=lifespan,
-        dependencies=[Depends(Gate(settings, keyring))],
+        dependencies=[Depends(gate)],
         redoc_url=None,
         redirect_slashes=False,
     )
+    app.state.streams = streams  # for `api.server`
     app.add_middleware(Measure, registry=registry)
     app.add_middleware(Heads)
     problems.install(app)
     app.include_router(ingest.routes(Entrance(publisher, workers, waits)))
     app.include_router(live.routes(workers, reporting))
     app.include_router(history.routes(past))
-    app.include_router(reports.routes(reporting))
+    app.include_router(valuation.routes(workers, reporting))
+    app.include_router(stream.routes(streams))
     app.include_router(performance.routes(reporting))
     app.include_router(reference.ingest_routes(publisher))
     app.include_router(reference.history_routes(past))

@@ -5,6 +5,7 @@ import time
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+_STREAM = (b"content-type", b"text/event-stream; charset=utf-8")
 SECONDS_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 
@@ -31,13 +32,14 @@ class Measure:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        status = 500
+        status, is_stream = 500, False
         started = time.perf_counter()
 
         async def sent(message: Message) -> None:
-            nonlocal status
+            nonlocal status, is_stream
             if message["type"] == "http.response.start":
                 status = message["status"]
+                is_stream = _STREAM in message["headers"]
             await send(message)
 
         try:
@@ -46,4 +48,6 @@ class Measure:
             route = getattr(scope.get("route"), "path", "none")
             method = scope["method"] if route != "none" else "any"
             self._requests.labels(method, route, status).inc()
-            self._seconds.labels(method, route).observe(time.perf_counter() - started)
+            # How long somebody stays on a stream says nothing of how soon there are answers.
+            if not is_stream:
+                self._seconds.labels(method, route).observe(time.perf_counter() - started)

@@ -73,6 +73,17 @@ def either(model: type[Document], other: type[Document]) -> dict[str, Any]:
     return found | {"content": {"application/json": {"schema": schema}}}
 
 
+def events(model: type[Document], other: type[Document], *problem_statuses: int) -> Responses:
+    """The `responses` of a stream; `data` of its events are these."""
+    schema = {"type": "string", "description": "The `data` of an event is one of these, as JSON."}
+    shapes = {"x-event-data": {"anyOf": [_reference(model), _reference(other)]}}
+    answer = {
+        "description": "Server-sent events.",
+        "content": {"text/event-stream": {"schema": schema | shapes}},
+    }
+    return {200: answer, **{status: _problem(status) for status in problem_statuses}}
+
+
 def taken_in(accepted: type[Document], applied: type[Document]) -> Responses:
     """The `responses` of a route that takes events in."""
     return {202: _answer(accepted), **answers(applied, *_REFUSED)}

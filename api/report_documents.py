@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from api.documents import AsOf, Date, Document, Instant, Number
+from api.documents import AsOf, Date, Document, Instant, Number, Through
 from reports.market import Missing
 from reports.valuation import Quality
 
@@ -39,8 +39,8 @@ class PositionsOn(Document):
     positions: list[PositionOn]
 
 
-class ValuedPosition(Document):
-    """A holding of some units. What is not known is null, and never zero."""
+class PositionValue(Document):
+    """A holding of some units, and its value. What is not known is null, and never zero."""
 
     security_id: str
     name: str | None
@@ -64,12 +64,17 @@ class ValuedPosition(Document):
     unrealized_gain_loss_local: Known
     price_gain_loss: Known
     currency_gain_loss: Known
-    weight: Fraction | None = Field(description="They sum to 1.")
     day_change: Known = Field(description="Of the units held now, since the end of the day before.")
     day_change_local: Known
     day_change_fraction: Fraction | None
     quality: Quality
     reasons: list[Missing]
+
+
+class ValuedPosition(PositionValue):
+    """Likewise, and how much it is of the whole."""
+
+    weight: Fraction | None = Field(description="They sum to 1.")
 
 
 class ValuationTotal(Document):
@@ -103,4 +108,33 @@ class Valuation(Document):
     )
 
 
-SHOWN: tuple[type[Document], ...] = (PositionsOn, Valuation)
+class LiveThrough(Through):
+    """All records of these topics before these offsets are included."""
+
+    market_prices: int
+    instruments: int
+
+
+class LiveValuation(Valuation):
+    """What a portfolio is worth now, `on` being today in UTC."""
+
+    as_of: AsOf
+    through: LiveThrough
+
+
+class ValuationChange(Document):
+    """What is new since the event before."""
+
+    portfolio_id: str
+    on: Date
+    base_currency: str | None
+    positions: list[PositionValue] = Field(
+        description="Those that changed. Weights are `market_value` / `total.market_value`."
+    )
+    removed: list[str] = Field(description="security_id of those that are gone.")
+    total: ValuationTotal | None
+    as_of: AsOf
+    through: LiveThrough
+
+
+SHOWN: tuple[type[Document], ...] = (PositionsOn, Valuation, LiveValuation, ValuationChange)

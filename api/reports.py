@@ -6,21 +6,16 @@ A few connections to PostgreSQL, each used by one thread at a time, as for histo
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
-from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Response
 
 from analytics.bad_input import BadInput
-from api import database, openapi, report_documents
-from api.gate import Allowed
+from api import database
 from api.keys import Access
-from api.parameters import OnDay, PortfolioId
 from api.problems import conflict, not_found
 from reports.limits import Limits
 from reports.questions import SeveralBaseCurrencies
 from reports.snapshot import Snapshot, snapshot
-from reports.valuation import valuation_on
 from wire import workers as said
 from wire.spelled import as_json
 
@@ -69,26 +64,3 @@ class Reports:
         finally:
             connection.close()  # back into the pool
         return None if found is None else as_json(found)
-
-
-def routes(reports: Reports) -> APIRouter:
-    router = APIRouter(tags=["reports"])
-
-    @router.get(
-        "/portfolios/{portfolio_id}/valuation",
-        summary="What a portfolio was worth at the end of a day",
-        description="At the latest prices on or before the day, and the exchange rates of the day "
-        "or few days before. Without `on`: today, in UTC.",
-        responses=openapi.answers(report_documents.Valuation, 404, 409, 422, 503),
-    )
-    async def get_valuation(
-        access: Allowed, portfolio_id: PortfolioId, asked: Annotated[OnDay, Query()]
-    ) -> Response:
-        day = asked.on or datetime.now(UTC).date()
-        return await reports.answer(
-            access,
-            portfolio_id,
-            lambda state: valuation_on(state, portfolio_id, day, reports.limits),
-        )
-
-    return router

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from reports.limits import Limits
 from wire.broker import Broker
 
+STREAMS_MAX = 200
 AUTO, REQUIRED = "auto", "required"  # of API_KEYS
 
 
@@ -21,6 +22,7 @@ class ApiSettings:
     port: int
     api_keys: str = AUTO
     rate_limit: int = 0  # requests a second; 0: any number
+    streams_max: int = STREAMS_MAX  # open at once
     cluster_secret: str | None = field(default=None, repr=False)
     limits: Limits = field(default_factory=Limits)  # of prices and exchange rates in reports
 

@@ -98,6 +98,7 @@ def environment(settings: Settings, found: Connections) -> Mapping[str, str]:
         "API_PORT": str(settings.api_port),
         "API_KEYS": settings.api_keys,
         "RATE_LIMIT": str(settings.rate_limit),
+        "STREAMS_MAX": str(settings.streams_max),
         "CLUSTER_SECRET": settings.cluster_secret or "",
         "WORKER_URLS": ",".join(settings.worker_urls),
         "DEFAULT_COST_BASIS_METHOD": settings.default_cost_basis_method.value,

@@ -1,5 +1,6 @@
 """`portfolio worker`, `store` and `api`: one process each, as `up` or a container starts them."""
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from api.settings import is_loopback
 from cli import addresses, parts
 from cli.servers import ServerError, broker, connections
 from cli.settings import Settings
+
+EXIT_NOT_STARTED = 3  # as uvicorn ends
 
 
 @click.command()
@@ -103,6 +106,7 @@ def api(settings: Settings, port: int | None) -> None:
     import uvicorn
 
     from api.main import create_app
+    from api.server import Server
     from api.settings import ApiSettings
     from reports.limits import Limits
     from streams import logs
@@ -126,6 +130,7 @@ def api(settings: Settings, port: int | None) -> None:
             port=settings.api_port,
             api_keys=settings.api_keys,
             rate_limit=settings.rate_limit,
+            streams_max=settings.streams_max,
             cluster_secret=settings.cluster_secret,
             limits=Limits(
                 price_max_age_days=settings.price_max_age_days,
@@ -134,6 +139,12 @@ def api(settings: Settings, port: int | None) -> None:
             ),
         )
     )
-    uvicorn.run(
-        app, host=settings.api_host, port=settings.api_port, log_config=None, access_log=False
+    server = Server(
+        uvicorn.Config(
+            app, host=settings.api_host, port=settings.api_port, log_config=None, access_log=False
+        )
     )
+    with suppress(KeyboardInterrupt):
+        server.run()
+    if not server.started:
+        raise SystemExit(EXIT_NOT_STARTED)

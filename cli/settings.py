@@ -12,6 +12,7 @@ from psycopg2 import ProgrammingError
 from psycopg2.extensions import parse_dsn
 
 from api.keys import read_key
+from api.settings import STREAMS_MAX
 from calculator import CROSS_CURRENCY, MAX_AGE_DAYS, ReliefMethod
 from reports.limits import PRICE_MAX_AGE_DAYS
 from streams.settings import NO_CURRENCY
@@ -21,6 +22,7 @@ LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 LOG_FORMATS = ("json", "text")
 API_KEYS = ("auto", "required")
 RATE_LIMIT_MAX = 1_000_000
+STREAMS_LIMIT = 10_000
 # What a header can carry, and too long to be tried out.
 _CLUSTER_SECRET = re.compile(r"[!-~]{16,256}", re.ASCII)
 SECURITY_PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
@@ -58,6 +60,7 @@ class Settings:
     rate_limit: int  # requests a second of one key; 0: any number
     # Neither may be seen in what prints the settings.
     api_key: str | None = field(repr=False)  # that commands send to the API
+    streams_max: int  # of one API process
     cluster_secret: str | None = field(repr=False)
     worker_urls: tuple[str, ...]
     default_cost_basis_method: ReliefMethod
@@ -84,6 +87,7 @@ class Settings:
             api_port=_integer(values, "API_PORT", "8000", 1, 65535),
             api_keys=_one_of(values, "API_KEYS", "auto", API_KEYS),
             rate_limit=_integer(values, "RATE_LIMIT", "0", 0, RATE_LIMIT_MAX),
+            streams_max=_integer(values, "STREAMS_MAX", str(STREAMS_MAX), 0, STREAMS_LIMIT),
             api_key=_api_key(values),
             cluster_secret=_cluster_secret(values),
             worker_urls=_worker_urls(values),

@@ -9,13 +9,15 @@ import httpx
 import uvicorn
 from fastapi import FastAPI
 
+from api.server import Server
+
 START_SECONDS_MAX = 10.0
 
 
 @contextmanager
 def served(app: FastAPI) -> Iterator[str]:
     """The address of the application, which ends with the block."""
-    server = uvicorn.Server(
+    server = Server(
         uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, access_log=False)
     )
     thread = threading.Thread(target=server.run, daemon=True)

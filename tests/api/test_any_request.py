@@ -24,7 +24,7 @@ MEANT = {"owner-away", "not-delivered"}
 ROUTES = [
     "/portfolios", "/portfolios/{}/positions", "/portfolios/{}/positions/{}",
     "/portfolios/{}/positions/{}/lots", "/portfolios/{}/transactions/{}",
-    "/portfolios/{}/transactions", "/portfolios/{}/valuation",
+    "/portfolios/{}/transactions", "/portfolios/{}/valuation", "/portfolios/{}/stream",
     "/portfolios/{}/performance", "/portfolios/{}/performance/mwr", "/portfolios/{}/timeseries",
     "/portfolios/{}/summary", "/portfolios/{}/concentration", "/portfolios/{}/disposals", "/dead-letters",
     "/ingest/transaction", "/ingest/transactions", "/ingest/portfolios",

@@ -45,11 +45,13 @@ def stock(database_url: str) -> None:
 
 REPORTS = ("positions?on=2024-06-28", "valuation?on=2024-06-28", "timeseries?to=2024-06-28", "summary",
            "concentration")  # fmt: skip
-LIVE = ("positions", "positions/ACME", "positions/ACME/lots", "transactions/T1")
+LIVE = (
+    "positions", "positions/ACME", "positions/ACME/lots", "transactions/T1", "valuation",
+)  # fmt: skip
 HISTORY = ("transactions", "disposals")
 
 
-@pytest.mark.parametrize("rest", [*LIVE, *HISTORY, *REPORTS])
+@pytest.mark.parametrize("rest", [*LIVE, *HISTORY, *REPORTS, "stream"])
 def test_another_s_portfolio_is_byte_for_byte_as_one_that_does_not_exist(
     api: Api, rest: str
 ) -> None:

@@ -25,6 +25,7 @@ ROUTES = {
     "/portfolios/{portfolio_id}/valuation", "/portfolios/{portfolio_id}/performance",
     "/portfolios/{portfolio_id}/performance/mwr", "/portfolios/{portfolio_id}/timeseries",
     "/portfolios/{portfolio_id}/summary", "/portfolios/{portfolio_id}/concentration",
+    "/portfolios/{portfolio_id}/stream",
     "/ingest/instruments", "/ingest/market-prices", "/ingest/fx-rates", "/ingest/business-dates",
     "/instruments", "/instruments/{security_id}", "/market-prices", "/fx-rates",
     "/business-dates",

@@ -94,7 +94,9 @@ def test_every_answer_is_one_that_the_document_promises(whole: Whole, is_long: b
     session = requests.Session()
     session.trust_env = False  # on this machine nobody is behind a proxy
     schema = schemathesis.openapi.from_url(f"{whole.url}/openapi.json", config=CONFIG)
-    operations = [found.ok() for found in schema.get_all_operations() if isinstance(found, Ok)]
+    # A stream has no end.
+    bounded = schema.exclude(path_regex="/stream$")
+    operations = [found.ok() for found in bounded.get_all_operations() if isinstance(found, Ok)]
     # Of the others, which take nothing, there is one request each.
     asking = sum(map(takes_something, operations))
     answered: Counter[tuple[str, int]] = Counter()

@@ -29,6 +29,7 @@ UNSET = dict.fromkeys(VARIABLES, "") | {
     "API_HOST": "127.0.0.1",
     "API_KEYS": "auto",
     "RATE_LIMIT": "0",
+    "STREAMS_MAX": "200",
     "DEFAULT_COST_BASIS_METHOD": "FIFO",
     "PRICE_MAX_AGE_DAYS": "7",
     "FX_MAX_AGE_DAYS": "7",
