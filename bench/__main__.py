@@ -25,6 +25,7 @@ BENCHMARKS: Mapping[str, tuple[str, ...]] = {
     "late_rate": (),
     "memory": (),
     "latency": (),
+    "ticks": (),
     "ingest": (),
     "prices": (),
     "restart": (),

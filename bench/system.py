@@ -68,6 +68,11 @@ class System:
         """Until the API says that each part is there and each partition is served."""
         self._programs.wait("the system", lambda: unready(self.api_url) is None)
 
+    def wait_until_served(self) -> None:
+        """Until a worker has every partition, whatever else there is."""
+        url = f"{self.url_of(0)}/readyz"
+        self._programs.wait("the worker", lambda: _answers(url))
+
     def start_worker(self, number: int) -> int:
         """Start it, or start it again in its folder; return its pid."""
         name = _worker(number)
