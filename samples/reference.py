@@ -1,13 +1,11 @@
-"""Reference data of the sample: what its securities are, and what they and its currencies cost at
-the end of each month."""
+"""Reference data of the sample: what its securities are, and what they and its currencies cost day
+by day."""
 
 import csv
 import io
 from collections.abc import Iterable, Iterator
-from datetime import date
-from itertools import permutations
 
-from samples.market import LISTINGS, Market
+from samples.market import FIRST_DAY, LAST_DAY, LISTINGS, Market
 
 # By ticker: the company, its sector.
 COMPANIES = {
@@ -29,6 +27,7 @@ COMPANIES = {
 }
 # Of cash, by currency: its country where it has one.
 COUNTRIES = {"CHF": "CH", "EUR": "", "GBP": "GB", "JPY": "JP", "USD": "US"}
+PAIRS = (("EUR", "USD"), ("GBP", "USD"), ("USD", "CHF"), ("USD", "JPY"))
 Rows = Iterable[tuple[str, ...]]
 
 
@@ -54,33 +53,24 @@ def _instruments() -> Iterator[tuple[str, ...]]:
 
 
 def market_prices(market: Market) -> bytes:
-    """Of each listing in the currency of its exchange; cash is worth itself."""
-    prices = [
-        (listing.security_id, day.isoformat(), f"{market.price(day, listing):f}", listing.currency)
-        for day in _month_ends(market)
-        for listing in LISTINGS.values()
-    ]
-    prices += [
-        (f"CASH.{currency}", day.isoformat(), "1", currency)
-        for day in _month_ends(market)
-        for currency in COUNTRIES
-    ]
-    return _csv(("security_id", "price_date", "price", "currency"), sorted(prices))
+    """The close of each listing in the currency of its exchange. Cash needs none."""
+    prices = (
+        (security_id, day.isoformat(), f"{market.price(day, listing):f}", listing.currency)
+        for security_id, listing in sorted(LISTINGS.items())
+        for day in market.days
+    )
+    return _csv(("security_id", "price_date", "price", "currency"), prices)
 
 
 def fx_rates(market: Market) -> bytes:
-    """Each currency in each other one, rounded as the rates of the transactions are."""
-    rates = [
-        (bought, paid, day.isoformat(), f"{market.rate(day, bought, paid):f}")
-        for bought, paid in permutations(COUNTRIES, 2)
-        for day in _month_ends(market)
-    ]
+    """Against the dollar, as markets quote them; the others are made through it."""
+    rates = (
+        (*pair, day.isoformat(), f"{market.rate(day, *pair):f}")
+        for pair in PAIRS
+        for day in market.rate_days
+        if FIRST_DAY <= day <= LAST_DAY
+    )
     return _csv(("from_currency", "to_currency", "rate_date", "rate"), rates)
-
-
-def _month_ends(market: Market) -> list[date]:
-    """The last day of each month on which New York trades."""
-    return list({(day.year, day.month): day for day in market.days}.values())
 
 
 def _csv(columns: tuple[str, ...], rows: Rows) -> bytes:

@@ -5,12 +5,14 @@ import hashlib
 import itertools
 import json
 from collections import Counter
-from datetime import UTC
+from collections.abc import Iterable
+from datetime import UTC, date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from reports.limits import Limits
 from tests.oracle.booking import Row
 from tests.oracle.decode import (
     TYPES,
@@ -26,6 +28,7 @@ from tests.oracle.fold import expected
 from wire.fields import Malformed as ReferenceMalformed
 from wire.reference import OF_FX_RATES, OF_INSTRUMENTS, OF_MARKET_PRICES, Kind
 
+CURRENCIES = {"CHF", "EUR", "GBP", "JPY", "USD"}
 FOLDER = Path(__file__).parents[2] / "samples"
 
 
@@ -72,31 +75,54 @@ def reference(kind: Kind[Any]) -> list[Any]:
         return [kind.decode(json.dumps(present(row)).encode()) for row in csv.DictReader(lines)]
 
 
-def test_what_is_traded_has_an_instrument_and_a_price_and_rates_each_month() -> None:
+def events() -> list[Trade]:
+    decoded = (decode_transaction(record.value) for record in TRANSACTIONS)
+    return [event for event in decoded if isinstance(event, Trade)]
+
+
+def test_what_is_traded_has_an_instrument() -> None:
     instruments = reference(OF_INSTRUMENTS)
-    prices, rates = reference(OF_MARKET_PRICES), reference(OF_FX_RATES)
-    found = [*instruments, *prices, *rates]
-    assert not any(isinstance(record, ReferenceMalformed) for record in found)
-    trades = [
-        event
-        for event in (decode_transaction(record.value) for record in TRANSACTIONS)
-        if isinstance(event, Trade)
-    ]
-    securities = {trade.security_id for trade in trades}
     assert {each.security_id: each.isin for each in instruments} == {
-        trade.security_id: trade.instrument_id for trade in trades
+        trade.security_id: trade.instrument_id for trade in events()
     }
-    currencies = {trade.trade_currency for trade in trades} | {
+
+
+def test_each_share_has_a_price_on_every_day_that_it_is_traded_and_cash_has_none() -> None:
+    prices = reference(OF_MARKET_PRICES)
+    by_security: dict[str, set[date]] = {}
+    for price in prices:
+        by_security.setdefault(price.security_id, set()).add(price.price_date)
+    shares = {trade.security_id for trade in events()} - {f"CASH.{name}" for name in CURRENCIES}
+    assert set(by_security) == shares
+    [days] = {frozenset(days) for days in by_security.values()}
+    assert len(prices) == len(shares) * len(days)
+    assert longest_gap(days) <= Limits().price_max_age_days
+    traded = {
+        trade.transaction_date.date() for trade in events() if trade.security_id in by_security
+    }
+    assert traded <= days
+
+
+def test_each_currency_has_a_rate_in_dollars_that_is_recent_on_every_day() -> None:
+    rates = reference(OF_FX_RATES)
+    assert not any(isinstance(rate, ReferenceMalformed) for rate in rates)
+    by_pair: dict[tuple[str, str], set[date]] = {}
+    for rate in rates:
+        by_pair.setdefault((rate.from_currency, rate.to_currency), set()).add(rate.rate_date)
+    assert {frozenset(pair) for pair in by_pair} == {
+        frozenset(("USD", name)) for name in CURRENCIES - {"USD"}
+    }
+    assert {trade.trade_currency for trade in events()} | {
         str(row["base_currency"]) for row in BOOKS.portfolios.values()
-    }
-    months = {(year, month) for year in range(2017, 2023) for month in range(1, 13)}
-    assert {(p.security_id, (p.price_date.year, p.price_date.month)) for p in prices} == set(
-        itertools.product(securities, months)
-    )
-    assert {
-        ((r.from_currency, r.to_currency), (r.rate_date.year, r.rate_date.month)) for r in rates
-    } == set(itertools.product(itertools.permutations(currencies, 2), months))
-    assert len(found) == len(securities) * 73 + 20 * 72
+    } == CURRENCIES
+    assert max(longest_gap(days) for days in by_pair.values()) <= Limits().fx_max_age_days
+
+
+def longest_gap(days: Iterable[date]) -> int:
+    """In days; over the whole time of the sample."""
+    known = sorted(days)
+    assert (known[0], known[-1]) == (date(2017, 1, 3), date(2022, 12, 28))
+    return max((after - before).days for before, after in itertools.pairwise(known))
 
 
 def test_every_type_method_status_and_outcome_is_there() -> None:

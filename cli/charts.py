@@ -1,0 +1,62 @@
+"""Small charts of lines, as wide as there is room, and without a colour where there is none."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.progress_bar import ProgressBar
+from rich.text import Text
+
+HEIGHT = 8  # lines, axes apart
+WIDTH_MAX = 100  # columns, labels included
+BAR_WIDTH = 20
+POINTS_MIN = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineChart:
+    """Points are for the eye: floats, whatever they were. NaN is a gap."""
+
+    title: str
+    days: Sequence[date]
+    lines: Mapping[str, Sequence[float]]  # by name; two at most can be told apart
+    unit: str = ""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield Text(self.title, style="bold")
+        has_colors = console.color_system is not None
+        drawn = self._drawn(
+            min(options.max_width, WIDTH_MAX), has_colors, is_ascii=options.ascii_only
+        )
+        yield Text.from_ansi(drawn, no_wrap=True, overflow="crop")
+
+    def _drawn(self, width: int, has_colors: bool, *, is_ascii: bool) -> str:
+        # Who asks for JSON need not wait for numpy.
+        import numpy as np
+        from uniplot import plot_to_string
+
+        several = len(self.lines) > 1
+        drawn = plot_to_string(
+            xs=[np.array(self.days, dtype="datetime64[D]")] * len(self.lines),
+            ys=[np.array(points) for points in self.lines.values()],
+            lines=True,
+            height=HEIGHT,
+            line_length_hard_cap=width,
+            width=width,
+            color=several and has_colors,
+            # Without colours lines differ by their letters.
+            character_set="ascii" if is_ascii or (several and not has_colors) else "braille",
+            legend_labels=list(self.lines) if several else None,
+            y_unit=self.unit,
+        )
+        return drawn.translate(_PLAIN_FRAME) if is_ascii else drawn
+
+
+# What frames are drawn with.
+_PLAIN_FRAME = str.maketrans("┌┐└┘─│▁", "++++-|_")
+
+
+def bar(fraction: float) -> ProgressBar:
+    """A part of 1; what is below zero is nothing."""
+    return ProgressBar(total=1, completed=max(fraction, 0.0), width=BAR_WIDTH)
