@@ -106,7 +106,10 @@ def routes(reports: Reports) -> APIRouter:
     ) -> Response:
         asked = _asked(await _question(request, PerformanceQuestion))
         return await reports.answer(
-            access, portfolio_id, lambda state: performance(state, portfolio_id, asked, limits)
+            access,
+            portfolio_id,
+            lambda state: performance(state, portfolio_id, asked, limits),
+            asked.security_id,
         )
 
     @router.post(
@@ -124,7 +127,10 @@ def routes(reports: Reports) -> APIRouter:
     ) -> Response:
         asked = _asked(await _question(request, MoneyWeightedQuestion))
         return await reports.answer(
-            access, portfolio_id, lambda state: money_weighted(state, portfolio_id, asked, limits)
+            access,
+            portfolio_id,
+            lambda state: money_weighted(state, portfolio_id, asked, limits),
+            asked.security_id,
         )
 
     _add_days(router, reports)
@@ -152,6 +158,7 @@ def _add_days(router: APIRouter, reports: Reports) -> None:
             lambda state: time_series(
                 state, portfolio_id, asked.from_, last_day, asked.security_id, limits
             ),
+            asked.security_id,
         )
 
     @router.get(

@@ -38,16 +38,20 @@ class Reports:
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._engine.dispose()
 
-    async def answer(self, access: Access, portfolio_id: str, report: Report) -> Response:
-        """What the report says; a problem 404 where it says None, and of what the key may not
-        see, without a look at it."""
+    async def answer(
+        self, access: Access, portfolio_id: str, report: Report, security_id: str | None = None
+    ) -> Response:
+        """What the report says of a portfolio or holding; a problem 404 where it says None, and of
+        what the key may not see, without a look at it."""
         content = None
         if access.sees(portfolio_id):
             reading = asyncio.get_running_loop().run_in_executor(self._threads, self._read, report)
             with self._outages.refused():
                 content = await asyncio.wait_for(reading, database.ANSWER_SECONDS_MAX)
         if content is None:
-            raise not_found(said.unknown_portfolio(portfolio_id))
+            if security_id is None:
+                raise not_found(said.unknown_portfolio(portfolio_id))
+            raise not_found(said.unknown_holding(portfolio_id, security_id))
         return Response(content, media_type="application/json")
 
     def _read(self, report: Report) -> bytes | None:
