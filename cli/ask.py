@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from datetime import date
 from typing import Any
 
 import click
 
 from cli.asking import Api
+from cli.days import DAY, text
 from cli.printing import console, json_option, print_json, table
 from cli.settings import Settings
 
@@ -37,18 +39,23 @@ TRANSACTION_COLUMNS = (
     "status",
     "reason",
 )
+# How many lots were open, and by which method, is told of the present alone.
+POSITION_COLUMNS_ON_A_DAY = tuple(name for name in POSITION_COLUMNS if name != "open_lots")
 STATUSES = ("BOOKED", "REJECTED", "PENDING", "CANCELLED")
 
 
 @click.command()
 @click.argument("portfolio_id")
+@click.option("--on", "day", type=DAY, help="At the end of this day, in UTC.  [default: now]")
 @json_option
 @click.pass_obj
-def positions(settings: Settings, portfolio_id: str, as_json: bool) -> None:
-    """What a portfolio holds now."""
+def positions(settings: Settings, portfolio_id: str, day: date | None, as_json: bool) -> None:
+    """What a portfolio holds."""
     with closing(Api(settings)) as api:
-        answer = api.get("portfolios", portfolio_id, "positions")
-    _print(answer, as_json, f"positions of {portfolio_id}", POSITION_COLUMNS, answer["positions"])
+        answer = api.get("portfolios", portfolio_id, "positions", on=text(day))
+    title = f"positions of {portfolio_id}" + (f" on {day}" if day else "")
+    columns = POSITION_COLUMNS_ON_A_DAY if day else POSITION_COLUMNS
+    _print(answer, as_json, title, columns, answer["positions"])
 
 
 @click.command()

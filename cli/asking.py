@@ -30,13 +30,26 @@ class Api:
 
     def get(self, *parts: str, **parameters: str | int | None) -> dict[str, Any]:
         """The answer about `/part/part`; parameters that are None are not sent."""
+        given = {name.rstrip("_"): value for name, value in parameters.items() if value is not None}
+        return self._answer("GET", parts, params=given)
+
+    def post(self, *parts: str, question: Mapping[str, Any]) -> dict[str, Any]:
+        """The answer to a question that is sent as a body."""
+        return self._answer("POST", parts, json=question)
+
+    def _answer(
+        self,
+        method: str,
+        parts: tuple[str, ...],
+        params: Mapping[str, str | int] | None = None,
+        json: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
         for part in parts:
             broken = id_text(part)
             if isinstance(broken, Broken):
                 raise click.ClickException(broken.message)
-        given = {name.rstrip("_"): value for name, value in parameters.items() if value is not None}
         try:
-            answer = self._client.get(self.url + _path(parts), params=given)
+            answer = self._client.request(method, self.url + _path(parts), params=params, json=json)
         except httpx.HTTPError as error:
             raise click.ClickException(
                 f"the API at {self.url} does not answer: is `portfolio up` running? ({error})"

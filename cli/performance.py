@@ -124,7 +124,7 @@ def curve(api: Api, answer: Mapping[str, Any], benchmark: str | None = None) -> 
     asked = question(
         from_=date.fromisoformat(longest["from"]),
         to=date.fromisoformat(longest["to"]),
-        breakdown=_grain(_days(longest)).value,
+        breakdown=grain_of(_days(longest)).value,
         benchmark=benchmark,
         security_id=answer["security_id"],
     )
@@ -137,7 +137,8 @@ def _days(period: Mapping[str, Any]) -> int:
     return (date.fromisoformat(period["to"]) - date.fromisoformat(period["from"])).days + 1
 
 
-def _grain(days: int) -> Grain:
+def grain_of(days: int) -> Grain:
+    """Of the parts that a line over so many days is drawn of."""
     if days <= DAILY_DAYS_MAX:
         return Grain.DAILY
     return Grain.MONTHLY if days <= MONTHLY_DAYS_MAX else Grain.QUARTERLY

@@ -20,7 +20,13 @@ from cli.verify import command as verify
 
 WORKERS = 2
 APPLIED_SECONDS_MAX = 120.0
-FILES = ("portfolios.jsonl", "transactions.csv")
+FILES = (
+    "portfolios.jsonl",
+    "transactions.csv",
+    "instruments.csv",
+    "market_prices.csv",
+    "fx_rates.csv",
+)
 DIFFERENCES_SHOWN_MAX = 20
 
 
@@ -47,6 +53,7 @@ def run(context: click.Context, exits: bool, as_json: bool) -> None:
         else:
             console().print(story.shown(told))
             verify.show(report, seconds)
+            console().print(story.further(told))
         if supervisor is not None and not exits:
             up.tell(settings)
             messages().print("Ctrl-C stops everything.")
@@ -71,5 +78,5 @@ def _ingest(settings: Settings) -> None:
     with importlib.resources.as_file(importlib.resources.files("samples")) as folder:
         for name in FILES:
             summary = ingest_file(Path(folder) / name, kafka)
-            say.print(f"sent {summary.sent} events of {name}", style="dim")
+            say.print(f"sent {summary.sent} records of {name}", style="dim")
     wait_until_applied(settings, APPLIED_SECONDS_MAX)

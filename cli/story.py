@@ -1,4 +1,5 @@
-"""What the books show, in a few tables: portfolios, one holding list, one sale, what waits."""
+"""What the books show, in a few tables: portfolios, one holding list, one sale, what waits, and what
+it all is worth and earned."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -6,12 +7,14 @@ from decimal import Decimal, localcontext
 from typing import Any
 
 from rich.console import Group, RenderableType
+from rich.text import Text
 
+from analytics.periods import Horizon
 from calculator import EXACT, plain
-from cli import explain
+from cli import explain, performance, returns, value
 from cli.ask import POSITION_COLUMNS
 from cli.asking import Api
-from cli.printing import table
+from cli.printing import amount, percent, table
 
 PORTFOLIO_COLUMNS = (
     "portfolio_id",
@@ -22,6 +25,10 @@ PORTFOLIO_COLUMNS = (
     "cost",
     "realized_gain_loss",
 )
+PERIODS = tuple(
+    each.value for each in Horizon if each not in (Horizon.MONTH_TO_DATE, Horizon.QUARTER_TO_DATE)
+)
+WORTH_COLUMNS = ("portfolio_id", "market_value", "base_currency", "quality", *PERIODS)
 NOT_BOOKED_COLUMNS = ("portfolio_id", "transaction_id", "security_id", "status", "reason", "detail")
 NOT_BOOKED = ("PENDING", "REJECTED")
 # A sale that shows how relief works and still fits a screen.
@@ -42,11 +49,36 @@ def tell(api: Api) -> dict[str, Any]:
         positions += held
         for status in NOT_BOOKED:
             not_booked += api.items("portfolios", portfolio_id, "transactions", status=status)
+    portfolio_ids = [portfolio["portfolio_id"] for portfolio in portfolios]
     return {
         "portfolios": portfolios,
         "positions": positions,
-        "sale": _telling_sale(api, [portfolio["portfolio_id"] for portfolio in portfolios]),
+        "sale": _telling_sale(api, portfolio_ids),
         "not_booked": not_booked,
+        **_worth(api, portfolio_ids),
+    }
+
+
+def _worth(api: Api, portfolio_ids: Sequence[str]) -> dict[str, Any]:
+    """Values and returns up to the day of the newest price; of the first portfolio its days, too."""
+    newest = api.get("market-prices", limit=1)["items"]
+    if not newest or not portfolio_ids:
+        return {"valuations": [], "performances": [], "days": [], "curve": None}
+    day = newest[0]["price_date"]
+    asked = {"to": day, "periods": list(PERIODS)}
+    valuations = [api.get("portfolios", one, "valuation", on=day) for one in portfolio_ids]
+    performances = [
+        # Holdings in several base currencies have neither a total nor a return.
+        api.post("portfolios", one["portfolio_id"], "performance", question=asked)
+        for one in valuations
+        if one["total"] is not None
+    ]
+    told = [one for one in performances if one["portfolio_id"] == portfolio_ids[0]]
+    return {
+        "valuations": valuations,
+        "performances": performances,
+        "days": value.year_to(api, valuations[0]),
+        "curve": performance.curve(api, told[0]) if told else None,
     }
 
 
@@ -70,7 +102,50 @@ def shown(told: Mapping[str, Any]) -> RenderableType:
             _cells(told["not_booked"], NOT_BOOKED_COLUMNS),
         )
     )
+    return Group(*parts, worth(told))
+
+
+def worth(told: Mapping[str, Any]) -> RenderableType:
+    """What all portfolios are worth and earned, and the first of them in detail."""
+    if not told["valuations"]:
+        return Group()
+    first, earned = told["valuations"][0], told["performances"]
+    parts: list[RenderableType] = [
+        table(f"value and return on {first['on']}", WORTH_COLUMNS, _worth_rows(told)),
+        value.shown(first, told["days"]),
+    ]
+    of_first = [one for one in earned if one["portfolio_id"] == first["portfolio_id"]]
+    parts += [returns.time_weighted(one, told["curve"]) for one in of_first]
     return Group(*parts)
+
+
+def _worth_rows(told: Mapping[str, Any]) -> list[list[object]]:
+    earned = {one["portfolio_id"]: one["periods"] for one in told["performances"]}
+    rows: list[list[object]] = []
+    for one in told["valuations"]:
+        total = one["total"] or {"market_value": None, "quality": "several base currencies"}
+        periods = earned.get(one["portfolio_id"], [])
+        rows.append(
+            [
+                one["portfolio_id"], amount(total["market_value"]), one["base_currency"],
+                total["quality"],
+                *(percent((period["net"] or {}).get("total_return")) for period in periods),
+                *[None] * (len(PERIODS) - len(periods)),
+            ]
+        )  # fmt: skip
+    return rows
+
+
+def further(told: Mapping[str, Any]) -> RenderableType:
+    """How to ask for more of it."""
+    if not told["valuations"]:
+        return Group()
+    first = told["valuations"][0]
+    name, day = first["portfolio_id"], first["on"]
+    return Text(
+        f"Next, while it runs: `portfolio performance {name} --to {day} --contribution sector`,"
+        f" `portfolio summary {name} --to {day}`, `portfolio concentration {name} --on {day}`."
+    )
 
 
 def _sums(positions: Sequence[Item]) -> Item:

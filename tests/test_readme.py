@@ -22,7 +22,7 @@ from wire.transactions import decode_transaction
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text()
-FENCED = dict(re.findall(r"^```(python|sh)\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL))
+FENCED = dict(re.findall(r"^```(python|sh|text)\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL))
 BLOCKS = re.findall(r"^```(?:python|sh)\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
 SPANS = re.findall(r"`([^`\n]+)`", TEXT)
 INVOCATIONS = sorted(

@@ -1,5 +1,6 @@
 """The life of a system: `up --detach`, a supervisor that is killed, `down`, `reset`, `run`."""
 
+import io
 import json
 import os
 import signal
@@ -11,13 +12,16 @@ import psutil
 import pytest
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse
+from rich.console import Console, RenderableType
 
-from cli import addresses, up
+from cli import addresses, story, up
 from cli.addresses import Addresses
+from cli.printing import WIDTH_ON_A_PIPE
 from cli.servers import ServerError, embedded, supervise
 from cli.servers.supervise import Supervisor
 from tests.api.serving import served
 from tests.cli.portfolio import Portfolio, until
+from tests.test_readme import FENCED
 
 END_SECONDS_MAX = 30
 
@@ -132,8 +136,24 @@ def test_the_sample_comes_out_right_and_again_when_it_is_run_again(ended: Portfo
     }  # fmt: skip
     assert len(first["sale"]["transaction"]["disposals"]) >= 2
     assert {one["status"] for one in first["not_booked"]} == {"PENDING", "REJECTED"}
+    assert {one["total"]["quality"] for one in first["valuations"]} == {"valued"}
+    returns = [period["net"] for one in first["performances"] for period in one["periods"]]
+    assert len(returns) == len(first["portfolios"]) * len(story.PERIODS)
+    assert [one for one in returns if one["total_return"] is None] == []
+    text = shown(story.shown(first))
+    parts = FENCED["text"].split("...\n")
+    assert len(parts) == 2
+    assert [part for part in parts if part not in text] == []
     assert processes_of(ended) == set()
     again = ended.json("run", "--exit")
     assert again["verified"]["events"] == 2 * first["verified"]["events"]
     assert again["verified"]["good"] is True
     assert again["positions"] == first["positions"]
+    assert again["performances"] == first["performances"]
+
+
+def shown(story_told: RenderableType) -> str:
+    """As on a pipe, without the blanks behind titles."""
+    out = io.StringIO()
+    Console(file=out, width=WIDTH_ON_A_PIPE, highlight=False, markup=False).print(story_told)
+    return "".join(f"{line.rstrip()}\n" for line in out.getvalue().splitlines())
