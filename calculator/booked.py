@@ -22,3 +22,4 @@ class Booked:
     # The lot as it stands afterwards: the one opened (or the pool), or what a decrease left of
     # the last lot it took from. Not part of the result, so two results compare without it.
     lot: Lot | None = field(default=None, compare=False, repr=False)
+    cash_movement: Decimal | None = None  # signed units that a cash holding moved; else None

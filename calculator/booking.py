@@ -10,15 +10,19 @@ from collections.abc import Iterable
 from decimal import Decimal, localcontext
 
 from calculator.booked import Booked
-from calculator.holding import Holding, units
+from calculator.cash import CashRole
+from calculator.cash_pool import book_cash, opened_by
+from calculator.holding import Holding
 from calculator.lot import POOL, Disposal, Lot
-from calculator.money import AMOUNT_LIMIT, EXACT, ONE, ZERO, plain, rounded
+from calculator.money import EXACT, ONE, ZERO, plain, rounded
+from calculator.refusals import another_currency, rate_unknown, too_large
 from calculator.rejection import Reason, Rejection
-from calculator.transaction import Kind, Transaction
+from calculator.transaction import Kind, Transaction, amount_of, units
 
 # A result names every lot it took and is one record: so many, with the longest ids and numbers, are
 # 28 MB, which Kafka still takes.
 LOTS_RELIEVED_MAX = 50_000
+_HELD = CashRole.HELD
 
 
 def book(
@@ -30,28 +34,34 @@ def book(
         return book_in_context(holding, lots, transaction, rate)
 
 
+def needs_rate(holding: Holding, transaction: Transaction) -> bool:
+    """Whether an exchange rate has to be found where the base currency is another one. The caller
+    works in `EXACT`."""
+    if transaction.fx_rate is not None:
+        return False
+    if holding.role is _HELD:
+        return bool(opened_by(holding, transaction))
+    return transaction.transaction_type.uses_amount
+
+
 def book_in_context(
     holding: Holding, lots: Iterable[Lot], transaction: Transaction, rate: Decimal | None = None
 ) -> Booked | Rejection:
     """`book` for a caller that has entered `EXACT` already."""
+    if holding.role is _HELD:
+        return book_cash(holding, lots, transaction, rate)
     kind = transaction.transaction_type.kind
     base_currency, currency = holding.base_currency, transaction.trade_currency
     fx_rate = ONE
     if base_currency is not None and base_currency != currency:
-        if (known := transaction.fx_rate or rate) is not None:  # neither is ever zero
-            fx_rate = known
-        elif transaction.transaction_type.uses_amount:
-            return Rejection(
-                Reason.FX_RATE_MUST_BE_KNOWN,
-                f"needs the rate from {currency} to {base_currency}",
-            )
+        known = transaction.fx_rate or rate  # neither is ever zero
+        if known is None and transaction.transaction_type.uses_amount:
+            return rate_unknown(currency, base_currency)
+        fx_rate = known or ONE
     if kind is Kind.NEUTRAL:
         return _charge(transaction, fx_rate)
     if holding.trade_currency is not None and holding.trade_currency != currency:
-        return Rejection(
-            Reason.TRADE_CURRENCY_MUST_MATCH_THE_HOLDING,
-            f"traded in {currency}, held in {holding.trade_currency}",
-        )
+        return another_currency(currency, holding.trade_currency)
     if kind is Kind.INCREASE:
         return _increase(holding, lots, transaction, fx_rate)
     if units(transaction) > holding.quantity:
@@ -62,31 +72,11 @@ def book_in_context(
     return _decrease(holding, lots, transaction, fx_rate)
 
 
-def _amount(transaction: Transaction) -> Decimal:
-    """Trade currency, before fees: as given, else quantity x price."""
-    if transaction.gross_transaction_amount is not None:
-        return transaction.gross_transaction_amount
-    assert transaction.quantity is not None
-    assert transaction.price is not None
-    return rounded(transaction.quantity * transaction.price)
-
-
-def _too_large(*amounts: Decimal) -> Rejection | None:
-    for amount in amounts:
-        # Without abs(), which would make a new number for each.
-        if amount >= AMOUNT_LIMIT or amount <= -AMOUNT_LIMIT:
-            return Rejection(
-                Reason.AMOUNT_MUST_FIT,
-                f"an amount or total would be {plain(amount)}, which must stay below 10^26",
-            )
-    return None
-
-
 def _charge(transaction: Transaction, fx_rate: Decimal) -> Booked | Rejection:
     """Income, a fee or a tax: a cost or nothing, and no lot moves."""
-    gross_local = _amount(transaction)
+    gross_local = amount_of(transaction)
     gross = gross_local if fx_rate is ONE else rounded(gross_local * fx_rate)
-    if rejection := _too_large(gross_local, gross):
+    if rejection := too_large(gross_local, gross):
         return rejection
     if not transaction.transaction_type.is_charge:
         return Booked(ZERO, ZERO, None, ZERO, ZERO, None)
@@ -96,14 +86,14 @@ def _charge(transaction: Transaction, fx_rate: Decimal) -> Booked | Rejection:
 def _increase(
     holding: Holding, lots: Iterable[Lot], increase: Transaction, fx_rate: Decimal
 ) -> Booked | Rejection:
-    quantity, gross_local = units(increase), _amount(increase)
+    quantity, gross_local = units(increase), amount_of(increase)
     net_local = gross_local + increase.trade_fee
     if fx_rate is ONE:
         gross, net = gross_local, net_local
     else:
         gross = rounded(gross_local * fx_rate)
         net = gross + rounded(increase.trade_fee * fx_rate)
-    if rejection := _too_large(
+    if rejection := too_large(
         net_local, net, holding.quantity + quantity, holding.cost_local + net_local,
         holding.cost + net,
     ):  # fmt: skip
@@ -138,7 +128,7 @@ def _decrease(
     is_sale = decrease.transaction_type.is_sale
     proceeds = proceeds_local = ZERO
     if is_sale:
-        gross_local = _amount(decrease)
+        gross_local = amount_of(decrease)
         gross = proceeds = gross_local
         proceeds_local = gross_local - decrease.trade_fee
         if fx_rate is ONE:
@@ -147,7 +137,7 @@ def _decrease(
             gross = rounded(gross_local * fx_rate)
             proceeds = gross - rounded(decrease.trade_fee * fx_rate)
         # Stopped before the lots are read: a price without end must not cost a relief.
-        if rejection := _too_large(gross_local, gross):
+        if rejection := too_large(gross_local, gross):
             return rejection
     taken, left, cost, cost_local = _relieve(lots, quantity)
     if len(taken) > LOTS_RELIEVED_MAX:
@@ -160,7 +150,7 @@ def _decrease(
     gain = gain_local = proceeds - cost
     if proceeds_local is not proceeds or cost_local != cost:
         gain_local = proceeds_local - cost_local
-    if rejection := _too_large(
+    if rejection := too_large(
         gain, gain_local, holding.realized_gain_loss + gain,
         holding.realized_gain_loss_local + gain_local,
     ):  # fmt: skip

@@ -5,11 +5,12 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from calculator.booked import Booked
+from calculator.cash import CashRole
 from calculator.lot import POOL, Disposal, Lot
 from calculator.money import ZERO, rounded
 from calculator.open_lots import OpenLots
 from calculator.relief import ReliefMethod
-from calculator.transaction import Kind, Order, Transaction
+from calculator.transaction import Kind, Order, Transaction, units
 
 LOWEST: Order = (datetime.min.replace(tzinfo=UTC), -1, "")  # before every entry
 
@@ -31,6 +32,7 @@ class Holding:
         "cost",
         "cost_local",
         "first_transaction_date",
+        "generated",
         "increases",
         "journalled",
         "last",
@@ -43,6 +45,7 @@ class Holding:
         "realized_gain_loss",
         "realized_gain_loss_local",
         "rebook_from",
+        "role",
         "security_id",
         "trade_currency",
     )
@@ -53,22 +56,28 @@ class Holding:
         security_id: str,
         method: ReliefMethod,
         base_currency: str | None = None,
+        role: CashRole = CashRole.NONE,
     ) -> None:
         self.portfolio_id = portfolio_id
         self.security_id = security_id
         self.journalled = 0  # entries in the journal, whatever their status
+        # Cash entries: those in its journal, or, where it is not cash, those it caused.
+        self.generated = 0
         self.last: Order | None = None  # no entry of the journal is above it
-        self.reset(method, base_currency)
+        self.reset(method, base_currency, role)
 
-    def reset(self, method: ReliefMethod, base_currency: str | None) -> None:
+    def reset(
+        self, method: ReliefMethod, base_currency: str | None, role: CashRole = CashRole.NONE
+    ) -> None:
         """Take back every entry at once: nothing of the journal is booked any more."""
         self.method = method
+        self.role = role
         self.base_currency = base_currency  # None: each transaction's own trade currency
-        self.trade_currency: str | None = None  # of the first booked increase
+        self.trade_currency: str | None = None  # of the first booked increase; of cash, entry
         self.quantity = self.cost = self.cost_local = ZERO
         self.realized_gain_loss = self.realized_gain_loss_local = ZERO
         self.booked = 0  # entries with status BOOKED
-        self.increases = 0  # of these, the increases
+        self.increases = 0  # of these, the increases; of cash, all
         self.first_transaction_date: datetime | None = None
         self.last_transaction_date: datetime | None = None
         self.last_booked_below: Order | None = None
@@ -98,12 +107,13 @@ class Holding:
             self.first_transaction_date = transaction.transaction_date
         self.last_transaction_date = transaction.transaction_date
         self.last_booked_below = None
-        if kind is Kind.INCREASE:
+        if booked.cash_movement is not None:
+            self._apply_to_pool(transaction, booked, booked.cash_movement)
+        elif kind is Kind.INCREASE:
             assert booked.lot is not None
             self.lots.put(booked.lot)
             self.increases += 1
-            if self.trade_currency is None:
-                self.trade_currency = transaction.trade_currency
+            self.trade_currency = self.trade_currency or transaction.trade_currency
             self.quantity += units(transaction)
         elif kind is Kind.DECREASE:
             for disposal in booked.disposals[:-1]:
@@ -138,7 +148,9 @@ class Holding:
         self.last_booked_below = transaction.order if self.booked else None
         if self.booked == 0:
             self.first_transaction_date = None
-        if kind is Kind.INCREASE:
+        if booked.cash_movement is not None:
+            self._undo_in_pool(booked, booked.cash_movement)
+        elif kind is Kind.INCREASE:
             self._take_back_lot(transaction, booked)
             self.increases -= 1
             if self.increases == 0:
@@ -193,11 +205,36 @@ class Holding:
             Lot(disposal.lot_id, disposal.acquired_at, quantity, cost_local, cost, unit_cost)
         )
 
+    def _apply_to_pool(self, transaction: Transaction, booked: Booked, movement: Decimal) -> None:
+        """Of a cash holding: the pool may change its sign, and is then another."""
+        if self.lots.get(POOL) is not None:
+            self.lots.remove(POOL)
+        if booked.lot is not None:
+            self.lots.put(booked.lot)
+        self.increases += 1
+        self.trade_currency = self.trade_currency or transaction.trade_currency
+        self.quantity += movement
 
-def units(transaction: Transaction) -> Decimal:
-    """Units moved: the quantity, or for cash without one the amount."""
-    if transaction.transaction_type.is_cash and not transaction.quantity:
-        assert transaction.gross_transaction_amount is not None
-        return transaction.gross_transaction_amount
-    assert transaction.quantity is not None
-    return transaction.quantity
+    def _undo_in_pool(self, booked: Booked, movement: Decimal) -> None:
+        """What came in leaves the pool, then what was taken comes back."""
+        quantity, cost, cost_local = movement, booked.net_cost, booked.net_cost_local
+        for disposal in booked.disposals:
+            quantity += disposal.quantity
+            cost += disposal.cost
+            cost_local += disposal.cost_local
+        if quantity:
+            pool = self.lots.remove(POOL)
+            left = Lot(
+                POOL, pool.acquired_at, pool.quantity - quantity, pool.cost_local - cost_local,
+                pool.cost - cost, pool.unit_cost,
+            )  # fmt: skip
+            if left.quantity:
+                self.lots.put(left)
+            else:
+                assert left.cost == left.cost_local == ZERO, "the pool is as it was opened"
+        for disposal in booked.disposals:
+            self._put_back(disposal, lambda _: ZERO)
+        self.increases -= 1
+        if self.increases == 0:
+            self.trade_currency = None
+        self.quantity -= movement

@@ -79,7 +79,7 @@ class Entry:
             base_currency is None
             or not isinstance(content, Transaction)
             or content.trade_currency == base_currency
-            or not content.needs_rate
+            or (self.applied_fx_rate is None and self.status is not Status.PENDING)
         ):
             return None
         return content.trade_currency, base_currency

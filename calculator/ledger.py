@@ -4,29 +4,35 @@ of arrival: rewind to the first entry affected, change it, book the rest again.
 `take` only journals. `settle` does the work that follows, in as many steps as it is given, so a
 caller may take a thousand transactions and rewind once. Between the two, and after a `settle`
 that ran out of steps, a holding says by its cursors how far its lots agree with its journal.
+
+Where a portfolio's cash is kept automatically, a transaction that is booked puts a cash entry into
+the journal, and takes it out again when it is not booked any more.
 """
 
 from collections.abc import Iterable
 from decimal import Decimal, localcontext
 from itertools import groupby
 
+from calculator.applied_rates import AppliedRates
 from calculator.booked import Booked
 from calculator.booking import book_in_context
-from calculator.holding import Holding, units
+from calculator.cash import CashRole
+from calculator.cash_entries import CashEntries
+from calculator.holding import Holding
 from calculator.journal import Entry, Journal, MemoryJournal, Source
 from calculator.lot import Disposal
 from calculator.money import EXACT, rounded
-from calculator.portfolio import Portfolio
-from calculator.rate_uses import RateUse
+from calculator.portfolio import Portfolio, Terms
 from calculator.rate_walks import start_walks
 from calculator.rates import FxRate, Rates
 from calculator.relief import ReliefMethod
 from calculator.taken import Taken
-from calculator.transaction import Cancellation, Kind, Order, Transaction
+from calculator.transaction import Cancellation, Kind, Order, Transaction, units
 
 STEPS_PER_TURN = 500  # of one holding, before the next one that waits has its turn
 _USES_AT_A_TIME = 100
 _ALL = 1 << 62
+_NO_ROLE, _HELD = CashRole.NONE, CashRole.HELD
 
 
 class Ledger:
@@ -45,6 +51,8 @@ class Ledger:
         self.taken_back = 0  # entries, by these rewinds
         self.steps_taken = 0  # by the last `settle`
         self._touched: dict[tuple[str, str], Holding] = {}
+        self._applied = AppliedRates(self.rates, self.journal.rate_uses)
+        self._cash = CashEntries(self.journal, self._holding, self._put)
         self._in_order: dict[tuple[str, str], list[Entry]] = {}
         # By identity, so that a batch says one last word on each transaction.
         self._changed: dict[tuple[str, str], Entry] = {}
@@ -60,16 +68,8 @@ class Ledger:
             if content.version == known.content.version:
                 same = content == known.content
                 return Taken.DUPLICATE if same else Taken.CONFLICT
-            if isinstance(known.content, Transaction):
-                self._withdraw(known, known.content)
-            # A cancellation that is revived before anybody heard of it says nothing.
-            self._changed.pop((content.portfolio_id, content.transaction_id), None)
-        entry = Entry(content, source, is_new=known is None)
-        self.journal.put_entry(entry)
-        if isinstance(content, Transaction):
-            self._insert(entry, content)
-        else:
-            self._changed[content.portfolio_id, content.transaction_id] = entry
+            self._cash.withdraw(known)
+        self._put(content, source, known)
         return Taken.JOURNALLED
 
     def take_portfolio(self, portfolio: Portfolio) -> Taken:
@@ -80,9 +80,8 @@ class Ledger:
                 return Taken.SUPERSEDED
             if portfolio.version == known.version:
                 return Taken.DUPLICATE if portfolio == known else Taken.CONFLICT
-        before = self._terms(portfolio.portfolio_id)
         self.journal.put_portfolio(portfolio)
-        if self._terms(portfolio.portfolio_id) != before:
+        if known is None or not portfolio.has_terms_of(known):
             self.journal.put_walk(portfolio.portfolio_id, "")
         return Taken.JOURNALLED
 
@@ -107,24 +106,24 @@ class Ledger:
         with localcontext(EXACT):
             for key in list(self._touched):
                 # Asked for again: its portfolio's terms may have changed since.
-                self._settle_holding(self._holding(*key), self._in_order.pop(key, []))
+                holding = self._holding(*key)
+                if holding.role is not _HELD:
+                    self._settle_holding(holding)
+            self._settle_cash()
             self._walk()
             self._walk_rates()
+            self._go_on()
+            # What was booked meanwhile moved some once more.
+            self._settle_cash()
             self._go_on()
         self.steps_taken = given - self._steps
         changed = list(self._changed.values())
         self._changed.clear()
         self._touched.clear()
+        self._cash.touched.clear()
         return changed
 
     # -- journalling
-
-    def _terms(self, portfolio_id: str) -> tuple[ReliefMethod, str | None]:
-        """Method and base currency in force."""
-        portfolio = self.journal.portfolio(portfolio_id)
-        if portfolio is None:
-            return self.default_method, None
-        return portfolio.cost_basis_method, portfolio.base_currency
 
     def _holding(self, portfolio_id: str, security_id: str) -> Holding:
         """The holding under the terms in force; it is settled before `settle` returns or its
@@ -133,22 +132,41 @@ class Ledger:
         holding = self._touched.get(key)
         if holding is None:
             holding = self.journal.holding(portfolio_id, security_id)
-        method, base_currency = self._terms(portfolio_id)
+        terms: Terms = self.default_method, None, _NO_ROLE
+        portfolio = self.journal.portfolio(portfolio_id)
+        if portfolio is not None:
+            terms = portfolio.terms(security_id)
         if holding is None:
-            holding = Holding(portfolio_id, security_id, method, base_currency)
-        elif holding.method is not method or holding.base_currency != base_currency:
-            self._start_anew(holding, method, base_currency)
+            holding = Holding(portfolio_id, security_id, *terms)
+        elif (holding.method, holding.base_currency, holding.role) != terms:
+            self._start_anew(holding, terms)
         self._touched[key] = holding
+        if holding.role is _HELD:
+            self._cash.touched[key] = None
         return holding
 
-    def _start_anew(
-        self, holding: Holding, method: ReliefMethod, base_currency: str | None
-    ) -> None:
+    def _start_anew(self, holding: Holding, terms: Terms) -> None:
         for order in self.journal.replaced_orders(holding):
             self._forget_replaced(holding, order)
         # What came in order is booked with all the rest; some of it may be withdrawn by now.
         self._in_order.pop((holding.portfolio_id, holding.security_id), None)
-        holding.reset(method, base_currency)
+        holding.reset(*terms)
+
+    def _put(
+        self, content: Transaction | Cancellation, source: Source | None, known: Entry | None
+    ) -> None:
+        """Journal content in the place of what is known of its transaction."""
+        if known is not None:
+            if isinstance(known.content, Transaction):
+                self._withdraw(known, known.content)
+            # A cancellation that is revived before anybody heard of it says nothing.
+            self._changed.pop((content.portfolio_id, content.transaction_id), None)
+        entry = Entry(content, source, is_new=known is None)
+        self.journal.put_entry(entry)
+        if isinstance(content, Transaction):
+            self._insert(entry, content)
+        else:
+            self._changed[content.portfolio_id, content.transaction_id] = entry
 
     def _insert(self, entry: Entry, transaction: Transaction) -> None:
         holding = self._holding(transaction.portfolio_id, transaction.security_id)
@@ -165,7 +183,7 @@ class Ledger:
 
     def _withdraw(self, known: Entry, transaction: Transaction) -> None:
         """Take an entry out of its holding's journal, because a higher version replaces it."""
-        self._forget_use(known)
+        self._applied.forget(known)
         holding = self._holding(transaction.portfolio_id, transaction.security_id)
         order = transaction.order
         holding.journalled -= 1
@@ -183,7 +201,13 @@ class Ledger:
 
     # -- settling
 
-    def _settle_holding(self, holding: Holding, in_order: list[Entry]) -> None:
+    def _settle_cash(self) -> None:
+        for key in list(self._cash.touched):
+            self._settle_holding(self._holding(*key))
+        self._cash.touched.clear()
+
+    def _settle_holding(self, holding: Holding) -> None:
+        in_order = self._in_order.pop((holding.portfolio_id, holding.security_id), [])
         if holding.is_settled:
             for entry in in_order:
                 self._book(holding, entry)
@@ -213,37 +237,30 @@ class Ledger:
                     # lots on disk until it is put.
                     was_settled = (portfolio_id, security_id) not in self.journal.unsettled
                     if not (holding.is_settled and was_settled):
-                        self._settle_holding(holding, [])
+                        self._settle_holding(holding)
                 after = securities[-1]
                 self.journal.put_walk(portfolio_id, after)
 
     def _walk_rates(self) -> None:
         """Compare the rates that were applied, or awaited, with those in force now. Early days come
         first: what is booked anew from there takes the new rates of later days with it."""
-        uses = self.journal.rate_uses
-        for pair, day in sorted(uses.walks, key=lambda walk: walk[1]):
-            while self._steps > 0:
+        walks = self.journal.rate_uses.walks
+        for pair, day in sorted(walks, key=lambda walk: walk[1]):
+            while self._steps > 0 and (pair, day) in walks:
                 limit = min(self._steps, _USES_AT_A_TIME)
-                found = uses.of(pair, day, uses.walks[pair, day], limit)
-                self._steps -= len(found)
-                resolved = self.rates.resolve(*pair, day)
-                rate = None if resolved is None else resolved.rate
-                differing = [use for use, applied in found if applied != rate]
+                met, differing = self._applied.walk(pair, day, limit)
+                self._steps -= met
                 for ids, of_holding in groupby(differing, lambda use: use[:2]):
                     holding = self._holding(*ids)
                     _rebook_from(holding, next(of_holding).order)
-                    self._settle_holding(holding, [])
-                if len(found) < limit:
-                    uses.drop_walk(pair, day)
-                    break
-                uses.put_walk(pair, day, found[-1][0])
+                    self._settle_holding(holding)
 
     def _go_on(self) -> None:
         """Give holdings that are not settled their turns, until all are or no step is left."""
         while self.journal.unsettled and self._steps > 0:
             key = next(iter(self.journal.unsettled))
             del self.journal.unsettled[key]  # `put_holding` puts it back, behind the others
-            self._settle_holding(self._holding(*key), [])
+            self._settle_holding(self._holding(*key))
 
     def _rebook(self, holding: Holding, steps: int) -> None:
         """Take back what must be booked anew, then book forward; stop after `steps`."""
@@ -347,33 +364,23 @@ class Ledger:
         transaction = entry.content
         assert isinstance(transaction, Transaction)
         base_currency = holding.base_currency or transaction.trade_currency
-        rate = None
-        if base_currency != transaction.trade_currency and transaction.needs_rate:
-            resolved = self.rates.resolve(
-                transaction.trade_currency, base_currency, transaction.transaction_date.date()
-            )
-            rate = None if resolved is None else resolved.rate
+        rate = self._applied.find(holding, transaction, base_currency)
         outcome = book_in_context(holding, holding.lots, transaction, rate)
         if isinstance(outcome, Booked):
             holding.apply(transaction, outcome)
+        if holding.role is not _NO_ROLE or holding.generated:
+            self._cash.follow(holding, entry, outcome)
         if (
             outcome != entry.outcome
             or base_currency != entry.base_currency
             or rate != entry.applied_fx_rate
         ):
-            self._forget_use(entry)
+            self._applied.forget(entry)
             entry.outcome, entry.base_currency = outcome, base_currency
             entry.applied_fx_rate = rate
             self.journal.put_entry(entry)
             self._changed[transaction.portfolio_id, transaction.transaction_id] = entry
-            if (pair := entry.rate_pair) is not None:
-                self.journal.rate_uses.put(pair, RateUse.of(transaction), rate)
-
-    def _forget_use(self, entry: Entry) -> None:
-        """Before the outcome of the entry is another one, or the entry itself."""
-        if entry.outcome is not None and (pair := entry.rate_pair) is not None:
-            assert isinstance(entry.content, Transaction)
-            self.journal.rate_uses.drop(pair, RateUse.of(entry.content))
+            self._applied.note(entry)
 
 
 def _rebook_from(holding: Holding, order: Order) -> None:

@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import IntEnum, StrEnum
 
-from calculator.money import ZERO
+from calculator.money import ZERO, rounded
 
 Order = tuple[datetime, int, str]
 """Booking order within a holding: (transaction_date, class, transaction_id)."""
@@ -75,11 +75,6 @@ class Transaction:
     encoded: object = field(default=None, init=False, compare=False, repr=False)
 
     @property
-    def needs_rate(self) -> bool:
-        """Whether an exchange rate has to be found where the base currency is another one."""
-        return self.fx_rate is None and self.transaction_type.uses_amount
-
-    @property
     def order(self) -> Order:
         return (self.transaction_date, self.transaction_type.booking_class, self.transaction_id)
 
@@ -91,3 +86,21 @@ class Cancellation:
     transaction_id: str
     portfolio_id: str
     version: int  # at least 2
+
+
+def units(transaction: Transaction) -> Decimal:
+    """Units moved: the quantity, or for cash without one the amount."""
+    if transaction.transaction_type.is_cash and not transaction.quantity:
+        assert transaction.gross_transaction_amount is not None
+        return transaction.gross_transaction_amount
+    assert transaction.quantity is not None
+    return transaction.quantity
+
+
+def amount_of(transaction: Transaction) -> Decimal:
+    """Trade currency, before fees: as given, else quantity x price. The caller works in `EXACT`."""
+    if transaction.gross_transaction_amount is not None:
+        return transaction.gross_transaction_amount
+    assert transaction.quantity is not None
+    assert transaction.price is not None
+    return rounded(transaction.quantity * transaction.price)

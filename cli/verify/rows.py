@@ -19,9 +19,11 @@ from calculator import (
     Portfolio,
     Rejection,
     Transaction,
+    cause_of,
 )
-from calculator.holding import LOWEST, units
+from calculator.holding import LOWEST
 from calculator.money import ZERO
+from calculator.transaction import units
 from cli.verify.report import Row
 
 CONTENT = (
@@ -31,7 +33,8 @@ CONTENT = (
 )  # fmt: skip
 OUTCOME = (
     "status", "reason", "detail", "base_currency", "applied_fx_rate", "gross_cost", "net_cost", "realized_gain_loss",
-    "gross_cost_local", "net_cost_local", "realized_gain_loss_local",
+    "gross_cost_local", "net_cost_local", "realized_gain_loss_local", "cash_movement",
+    "cause_transaction_id",
 )  # fmt: skip
 SOURCE = ("source_topic", "source_partition", "source_offset")
 DISPOSAL = (
@@ -45,7 +48,7 @@ POSITION = (
 )  # fmt: skip
 PORTFOLIO = (
     "base_currency", "cost_basis_method", "name", "client_id", "booking_center", "opened_on",
-    "version",
+    "version", "cash_management",
 )  # fmt: skip
 LOT = ("lot_id", "acquired_at", "quantity", "cost", "cost_local")
 
@@ -70,20 +73,21 @@ def outcome_row(entry: Entry) -> Row:
     """OUTCOME."""
     assert entry.status is not None, "everything is booked"
     status, outcome = entry.status.value, entry.outcome
+    cause = cause_of(entry.content.transaction_id)
     match outcome:
         case Booked():
             return (
                 status, None, None, entry.base_currency, entry.applied_fx_rate,
                 outcome.gross_cost, outcome.net_cost,
                 outcome.realized_gain_loss, outcome.gross_cost_local, outcome.net_cost_local,
-                outcome.realized_gain_loss_local,
+                outcome.realized_gain_loss_local, outcome.cash_movement, cause,
             )  # fmt: skip
         case Rejection():
             reason = outcome.reason.value, outcome.detail
             rate = entry.applied_fx_rate
-            return (status, *reason, entry.base_currency, rate, *((None,) * 6))
+            return (status, *reason, entry.base_currency, rate, *((None,) * 7), cause)
         case None:
-            return (status, *((None,) * 10))
+            return (status, *((None,) * 11), cause)
 
 
 def disposed_row(entry: Entry) -> Row:
@@ -116,6 +120,7 @@ def portfolio_row(portfolio: Portfolio) -> Row:
     return (
         portfolio.base_currency, portfolio.cost_basis_method.value, portfolio.name,
         portfolio.client_id, portfolio.booking_center, portfolio.opened_on, portfolio.version,
+        portfolio.cash_management.value,
     )  # fmt: skip
 
 
@@ -128,7 +133,12 @@ def opened_quantities(journal: MemoryJournal, holding: Holding) -> dict[str, obj
     """By lot_id: the units that a lot opened with; of a pool, all that came since it was empty."""
     opened: dict[str, object] = {}
     held = pooled = ZERO
-    for transaction in _booked(journal, holding):
+    for transaction, booked in _booked(journal, holding):
+        if booked.cash_movement is not None:
+            held, before = held + booked.cash_movement, held
+            came = booked.cash_movement + sum((d.quantity for d in booked.disposals), ZERO)
+            pooled = pooled + came if before and held * before > 0 else held
+            continue
         kind = transaction.transaction_type.kind
         if kind is Kind.INCREASE:
             held, pooled = held + units(transaction), pooled + units(transaction)
@@ -139,7 +149,7 @@ def opened_quantities(journal: MemoryJournal, holding: Holding) -> dict[str, obj
     return {POOL: pooled} if holding.method.pools else opened
 
 
-def _booked(journal: MemoryJournal, holding: Holding) -> Iterator[Transaction]:
+def _booked(journal: MemoryJournal, holding: Holding) -> Iterator[tuple[Transaction, Booked]]:
     """In booking order."""
     places: list[Order] = journal.orders_from(holding, LOWEST, holding.journalled)
     for _, _, transaction_id in places:
@@ -147,4 +157,4 @@ def _booked(journal: MemoryJournal, holding: Holding) -> Iterator[Transaction]:
         assert entry is not None
         if isinstance(entry.outcome, Booked):
             assert isinstance(entry.content, Transaction)
-            yield entry.content
+            yield entry.content, entry.outcome

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from calculator import EXACT, Booked, Disposal, Holding, ReliefMethod, Transaction, book
-from calculator.holding import LOWEST, units
+from calculator.holding import LOWEST
+from calculator.transaction import units
 from tests.calculator.trading import METHODS, TOTALS, a_lot, on, trade
 
 # Every kind of move, thirds that do not divide, a holding emptied and filled again.

@@ -17,6 +17,7 @@ from calculator import (
     CROSS_CURRENCY,
     MAX_AGE_DAYS,
     Cancellation,
+    CashManagement,
     FxRate,
     Ledger,
     Portfolio,
@@ -79,6 +80,10 @@ def exact(values: tuple[str, ...]) -> st.SearchStrategy[Decimal]:
     return st.sampled_from(values).map(Decimal)
 
 
+def securities() -> st.SearchStrategy[str]:
+    return st.sampled_from(("S", "S", "T", "S", "S", "T", "CASH", "CASH_USD", "CASH_EUR"))
+
+
 @st.composite
 def trades(draw: st.DrawFn, transaction_id: str, version: int = 1) -> Transaction:
     kind = draw(st.sampled_from(COMMON) | st.sampled_from(TransactionType))
@@ -91,9 +96,10 @@ def trades(draw: st.DrawFn, transaction_id: str, version: int = 1) -> Transactio
     return Transaction(
         transaction_id=transaction_id,
         portfolio_id="P",
-        security_id=draw(st.sampled_from("SST")),
+        security_id=draw(securities()),
         transaction_type=kind,
         transaction_date=on(draw(st.integers(0, 5))),
+        settlement_date=draw(st.none() | st.integers(0, 7).map(on)),
         trade_currency=draw(st.sampled_from(("USD", "USD", "USD", "EUR"))),
         quantity=quantity,
         trade_fee=draw(exact(FEES)),
@@ -115,7 +121,7 @@ def versions(draw: st.DrawFn, transaction_id: str) -> list[Event]:
         elif change == "day":
             trade = replace(trade, version=version, transaction_date=on(draw(st.integers(0, 5))))
         elif change == "security":
-            trade = replace(trade, version=version, security_id=draw(st.sampled_from("ST")))
+            trade = replace(trade, version=version, security_id=draw(securities()))
         elif change == "all":
             trade = draw(trades(transaction_id, version))
         if change != "cancel":
@@ -135,6 +141,7 @@ def records(draw: st.DrawFn) -> list[Event]:
             base_currency=draw(st.sampled_from(("USD", "EUR", "CHF"))),
             cost_basis_method=draw(st.sampled_from(ReliefMethod)),
             version=version,
+            cash_management=draw(st.sampled_from(CashManagement)),
         )
         for version in range(1, 1 + draw(st.integers(0, 2)))
     ]

@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
-from calculator import Cancellation, FxRate, Portfolio, Transaction
+from calculator import FxRate, Transaction
 
 KINDS = {"BUY": 0, "TRANSFER_IN": 0, "DEPOSIT": 0, "SELL": 2, "TRANSFER_OUT": 2, "WITHDRAWAL": 2}
 UNUSED_AMOUNT = ("TRANSFER_OUT", "WITHDRAWAL")
@@ -71,6 +71,19 @@ class NaiveRates:
         return None
 
 
+def units_of(trade: Transaction) -> Fraction:
+    units = Fraction(trade.quantity or 0)
+    if trade.transaction_type in ("DEPOSIT", "WITHDRAWAL") and not units:
+        units = Fraction(trade.gross_transaction_amount or 0)
+    return units
+
+
+def amount_of(trade: Transaction) -> Fraction:
+    product = r(Fraction(trade.quantity or 0) * Fraction(trade.price or 0))
+    gross = trade.gross_transaction_amount
+    return product if gross is None else Fraction(gross)
+
+
 class NaiveHolding:
     """The books of one holding while they are written."""
 
@@ -86,13 +99,16 @@ class NaiveHolding:
     def book(self, trade: Transaction) -> tuple[Any, ...]:
         """(status or reason, amounts where it is booked, the rate that was looked up)"""
         found = None
-        needs_rate = trade.fx_rate is None and trade.transaction_type not in UNUSED_AMOUNT
+        needs_rate = trade.fx_rate is None and self.uses_rate(trade)
         if needs_rate and self.base is not None and self.base != trade.trade_currency:
             found = self.rates.found(trade.trade_currency, self.base, trade.transaction_date.date())
         result = self.result_of(trade, found)
         if result[0] == "BOOKED":
             self.dates.append(trade.transaction_date)
         return (*result, found)
+
+    def uses_rate(self, trade: Transaction) -> bool:
+        return trade.transaction_type not in UNUSED_AMOUNT
 
     def result_of(self, trade: Transaction, found: Fraction | None) -> tuple[Any, ...]:
         kind = KINDS.get(trade.transaction_type, 1)
@@ -104,14 +120,10 @@ class NaiveHolding:
             rate = given or Fraction(0)
         if kind != 1 and self.currency not in (None, trade.trade_currency):
             return ("trade_currency_must_match_the_holding",)
-        units = Fraction(trade.quantity or 0)
-        if trade.transaction_type in ("DEPOSIT", "WITHDRAWAL") and not units:
-            units = Fraction(trade.gross_transaction_amount or 0)
+        units = units_of(trade)
         if kind == 2 and units > self.quantity:
             return ("quantity_must_not_exceed_holding",)
-        gross = trade.gross_transaction_amount
-        product = r(Fraction(trade.quantity or 0) * Fraction(trade.price or 0))
-        amount = product if gross is None else Fraction(gross)
+        amount = amount_of(trade)
         money = {"local": amount, "base": r(amount * rate)}
         fees = {"local": Fraction(trade.trade_fee), "base": r(Fraction(trade.trade_fee) * rate)}
         if kind == 1:
@@ -201,33 +213,3 @@ class NaiveHolding:
         self.cost = {c: self.cost[c] - cost[c] for c in BOTH}
         minus = {c: -cost[c] for c in BOTH}
         return ("BOOKED", minus, minus, gain, parts)
-
-
-def naive_books(
-    events: Iterable[Transaction | Cancellation | Portfolio | FxRate],
-    default_method: str,
-    cross: str | None,
-    max_age: int,
-) -> tuple[dict[tuple[str, str], tuple[Any, ...]], dict[tuple[str, str], NaiveHolding]]:
-    """Results by (portfolio_id, transaction_id), holdings by (portfolio_id, security_id)."""
-    events = list(events)
-    records = in_force(event for event in events if isinstance(event, Portfolio))
-    rates = NaiveRates((e for e in events if isinstance(e, FxRate)), cross, max_age)
-    current = in_force(e for e in events if isinstance(e, Transaction | Cancellation))
-    results: dict[tuple[str, str], tuple[Any, ...]] = {
-        key: ("CANCELLED",) for key, event in current.items() if isinstance(event, Cancellation)
-    }
-    holdings: dict[tuple[str, str], NaiveHolding] = {}
-    trades = [event for event in current.values() if isinstance(event, Transaction)]
-    for trade in sorted(trades, key=order_of):
-        record = records.get((trade.portfolio_id, None))
-        holding = holdings.setdefault(
-            (trade.portfolio_id, trade.security_id),
-            NaiveHolding(
-                record.cost_basis_method if record else default_method,
-                record.base_currency if record else None,
-                rates,
-            ),
-        )
-        results[trade.portfolio_id, trade.transaction_id] = holding.book(trade)
-    return results, holdings

@@ -7,6 +7,7 @@ from typing import Any
 
 from calculator import (
     Cancellation,
+    CashManagement,
     FxRate,
     Portfolio,
     Rates,
@@ -21,6 +22,8 @@ AMOUNTS = ("0", "1", "10", "0.01", "99.999999999999", "7", "1000000")
 RATES = (None, "1", "1.1", "0.333333333333", "150.25")
 FX_RATES = ("1", "1.1", "0.9", "3", "150.25", "0.000000000001", "999999999.999999999999")
 CURRENCIES = ("USD", "EUR", "CHF", "GBP")
+SECURITIES = ("S",) * 6 + ("T",) * 3 + ("CASH", "CASH_USD", "CASH_EUR")
+CASH = tuple(CashManagement)
 TYPES = [*TransactionType, *[TransactionType.BUY, TransactionType.SELL] * 6]
 
 Event = Transaction | Cancellation | Portfolio | FxRate
@@ -44,9 +47,10 @@ def a_trade(random: Random, transaction_id: str, version: int) -> Transaction:
     return Transaction(
         transaction_id=transaction_id,
         portfolio_id=random.choice("PPPQ"),
-        security_id=random.choice("SST"),
+        security_id=random.choice(SECURITIES),
         transaction_type=kind,
         transaction_date=on(random.randrange(6)),
+        settlement_date=on(random.randrange(8)) if random.random() < 0.3 else None,
         trade_currency=random.choice(("USD",) * 5 + ("EUR",)),
         quantity=quantity,
         trade_fee=maybe(random, ("0", "0", "1", "0.05")),
@@ -60,7 +64,10 @@ def a_correction(random: Random, trade: Transaction, version: int) -> Transactio
     """Mostly one field is put right, so that the place in the order stays or only just moves."""
     another = a_trade(random, trade.transaction_id, version)
     field = random.choice(
-        ("quantity", "trade_fee", "fx_rate", "transaction_date", "security_id", "trade_currency")
+        (
+            *("quantity", "trade_fee", "fx_rate", "transaction_date", "settlement_date"),
+            *("security_id", "trade_currency"),
+        )
     )
     if field == "quantity" and not (trade.quantity and another.quantity):
         field = "trade_fee"
@@ -129,6 +136,7 @@ def a_history(random: Random, size: int) -> list[Event]:
                 base_currency=random.choice(("USD", "EUR", "CHF")),
                 cost_basis_method=random.choice(list(ReliefMethod)),
                 version=version,
+                cash_management=random.choice(CASH),
             )
         )
     events += [a_rate(random) for _ in range(random.choice((0, 0, 3, 10, 30)))]

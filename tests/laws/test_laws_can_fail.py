@@ -3,17 +3,31 @@
 import inspect
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 
 import pytest
 from hypothesis import Phase, given, settings
 
-from calculator import Disposal, Holding, Lot, OpenLots, Pair, Rates, Transaction
+from calculator import (
+    POOL,
+    Booked,
+    Disposal,
+    Holding,
+    Ledger,
+    Lot,
+    OpenLots,
+    Pair,
+    Rates,
+    Transaction,
+    cash_pool,
+)
 from calculator import booking as booking_module
 from calculator import ledger as ledger_module
 from calculator import rate_walks as rate_walks_module
-from calculator.money import COST_STEP, rounded
+from calculator.cash_entries import CashEntries
+from calculator.money import COST_STEP, ZERO, rounded
 from calculator.transaction import Order
 from tests.laws.histories import LAW, histories
 from tests.laws.test_any_order import SEEDS, seeded_shows_the_naive_books, shows_the_naive_books
@@ -137,6 +151,45 @@ def spoil_the_other_leg(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Rates, "legs", first_legs)
 
 
+def spoil_the_overdraft(patch: pytest.MonkeyPatch) -> None:
+    """What crosses zero takes all of it from the pool that was."""
+
+    def taken(held: Decimal, movement: Decimal) -> Decimal:
+        return -movement if held * movement < 0 else ZERO
+
+    patch.setattr(cash_pool, "_taken", taken)
+
+
+def spoil_the_undo_of_cash(patch: pytest.MonkeyPatch) -> None:
+    """A pool that comes back is as old as what closed it."""
+    undo = Holding._undo_in_pool
+
+    def undo_in_pool(self: Holding, booked: Booked, movement: Decimal) -> None:
+        undo(self, booked, movement)
+        pool = self.lots.get(POOL)
+        if pool is not None and booked.lot is not None:
+            self.lots.remove(POOL)
+            self.lots.put(replace(pool, acquired_at=booked.lot.acquired_at))
+
+    patch.setattr(Holding, "_undo_in_pool", undo_in_pool)
+
+
+def spoil_the_withdrawal_of_cash_entries(patch: pytest.MonkeyPatch) -> None:
+    """A cash entry outlives the version that caused it."""
+    patch.setattr(CashEntries, "withdraw", lambda *_: None)
+
+
+def spoil_the_order_of_settling(patch: pytest.MonkeyPatch) -> None:
+    """Cash is settled once, before the holdings that are re-booked move it."""
+    go_on = Ledger._go_on
+
+    def go_on_and_forget(self: Ledger) -> None:
+        go_on(self)
+        self._cash.touched.clear()
+
+    patch.setattr(Ledger, "_go_on", go_on_and_forget)
+
+
 def seeded_law() -> None:
     for seed in range(SEEDS):
         seeded_shows_the_naive_books(seed)
@@ -154,6 +207,10 @@ def seeded_law() -> None:
         spoil_the_undo,
         spoil_the_days_of_a_rate,
         spoil_the_other_leg,
+        spoil_the_overdraft,
+        spoil_the_undo_of_cash,
+        spoil_the_withdrawal_of_cash_entries,
+        spoil_the_order_of_settling,
     ],
 )
 def test_the_law_over_seeded_histories_notices(

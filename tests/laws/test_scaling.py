@@ -16,6 +16,7 @@ from calculator import (
     POOL,
     Booked,
     Cancellation,
+    CashManagement,
     Disposal,
     FxRate,
     Ledger,
@@ -41,7 +42,7 @@ BY_LOT = tuple(method for method in ReliefMethod if not method.pools)
 
 
 def renamed(event: Event) -> Event:
-    """Another portfolio, other securities, and ids whose order is the old one."""
+    """Another portfolio, other securities (those that are cash by name stay), and ids whose order is the old one."""
     if isinstance(event, Portfolio):
         return replace(event, portfolio_id="another")
     if isinstance(event, FxRate):
@@ -49,9 +50,9 @@ def renamed(event: Event) -> Event:
     name = f"x-{event.transaction_id}"
     if isinstance(event, Cancellation):
         return replace(event, portfolio_id="another", transaction_id=name)
-    return replace(
-        event, portfolio_id="another", transaction_id=name, security_id=f"s.{event.security_id}"
-    )
+    is_cash = event.security_id.startswith("CASH")
+    security_id = event.security_id if is_cash else f"s.{event.security_id}"
+    return replace(event, portfolio_id="another", transaction_id=name, security_id=security_id)
 
 
 @LAW
@@ -205,9 +206,13 @@ def test_ten_times_the_money_is_ten_times_every_cost_and_gain(
 
 
 def only(history: History, method: ReliefMethod) -> History:
-    """The history under one method, whatever its records say; they keep their base currency."""
+    """The history under one method and without cash, whatever its records say; they keep their
+    base currency."""
+    without = CashManagement.SECURITIES_ONLY
     events: list[Event] = [
-        replace(event, cost_basis_method=method) if isinstance(event, Portfolio) else event
+        replace(event, cost_basis_method=method, cash_management=without)
+        if isinstance(event, Portfolio)
+        else event
         for event in history.events
     ]
     return history._replace(events=events, method=method)

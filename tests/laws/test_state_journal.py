@@ -11,7 +11,7 @@ from streams.pages import open_pages
 from streams.rate_uses import use_key, use_value
 from tests.calculator.trading import terms, trade
 from tests.laws.compare import Ids, assert_shown
-from tests.laws.seeded import Event, a_history, some_rates
+from tests.laws.seeded import CASH, Event, a_history, some_rates
 from tests.streams.books import Books
 from tests.streams.memory import MemoryTable
 from wire.results import decode_result
@@ -67,6 +67,7 @@ def with_more_terms(random: Random, events: list[Event]) -> list[Event]:
             base_currency=random.choice(("USD", "USD", "EUR")),
             cost_basis_method=random.choice((ReliefMethod.FIFO, ReliefMethod.LIFO)),
             version=version,
+            cash_management=random.choice(CASH),
         )
         events.insert(random.randrange(len(events) + 1), record)
     return events

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from calculator import Entry, Holding, ReliefMethod
+from calculator import Holding, ReliefMethod
 from streams import lane as lane_module
 from streams import pace, state
 from streams.lane import (
@@ -230,9 +230,9 @@ def test_a_re_booking_counts_as_unfinished_also_while_it_has_its_turn(
     ledger = lane._step.ledger
     settle, seen = ledger._settle_holding, []
 
-    def spy(holding: Holding, in_order: list[Entry]) -> None:
+    def spy(holding: Holding) -> None:
         seen.append(lane.unsettled)
-        settle(holding, in_order)
+        settle(holding)
 
     monkeypatch.setattr(ledger, "_settle_holding", spy)
     work_off(log.logs, lane)
