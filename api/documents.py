@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.parameters import Id
-from calculator import ReliefMethod, Status, TransactionType
+from calculator import CashManagement, ReliefMethod, Status, TransactionType
 from wire import fields
 
 Number = Annotated[
@@ -45,6 +45,8 @@ FreeText = Annotated[
 Version = Annotated[int, Field(ge=1, le=fields.VERSION_MAX)]
 GivenVersion = Version | Annotated[str, Field(pattern="^[1-9][0-9]{0,9}$", examples=["2"])]
 AsOf = Annotated[int, Field(description="Of two answers about one thing the higher is newer.")]
+
+Next = Annotated[str | None, Field(description="`cursor` of the next page; null on the last.")]
 
 
 class Document(BaseModel):
@@ -98,6 +100,7 @@ class PortfolioEvent(Document):
     booking_center: FreeText | None = None
     opened_on: Date | None = None
     version: GivenVersion | None = Field(None, description="A change has a higher one; absent: 1.")
+    cash_management: CashManagement | None = Field(None, description="Absent: securities_only.")
 
 
 class PortfolioEvents(Document):
@@ -154,7 +157,7 @@ class Through(Document):
     fx_rates: int
 
 
-class _ResultFields(Document):
+class ResultFields(Document):
     transaction_id: str
     portfolio_id: str
     security_id: str | None
@@ -181,13 +184,15 @@ class _ResultFields(Document):
     gross_cost_local: Number | None
     net_cost_local: Number | None
     realized_gain_loss_local: Number | None
+    cash_movement: Number | None = Field(None, description="Signed; of cash holdings alone.")
+    cause_transaction_id: str | None = Field(None, description="Of a cash entry alone.")
     source_topic: str
     source_partition: int
     source_offset: int
     as_of: AsOf
 
 
-class Result(_ResultFields):
+class Result(ResultFields):
     """A transaction and what became of it. Costs and gains are null unless it is BOOKED."""
 
     disposals: list[Disposal] = Field(description="In the order of relief.")
@@ -209,7 +214,7 @@ class Outcomes(Document):
     outcomes: list[Outcome]
 
 
-class _PortfolioFields(Document):
+class PortfolioFields(Document):
     portfolio_id: str
     base_currency: str
     cost_basis_method: ReliefMethod
@@ -218,10 +223,11 @@ class _PortfolioFields(Document):
     booking_center: str | None
     opened_on: Date | None
     version: int
+    cash_management: CashManagement
     as_of: AsOf
 
 
-class PortfolioRecord(_PortfolioFields):
+class PortfolioRecord(PortfolioFields):
     """The record of a portfolio that is in force, and where it came from if that is known."""
 
     source_topic: str | None = None
@@ -290,86 +296,6 @@ class Lots(Document):
     lots: list[Lot]
     as_of: AsOf
     through: Through
-
-
-class StoredTransaction(_ResultFields):
-    """A row of `transactions`."""
-
-    updated_at: Instant
-
-
-class StoredDisposal(Disposal):
-    """A row of `lot_disposals`."""
-
-    portfolio_id: str
-    transaction_id: str
-    security_id: str
-    disposed_at: Instant
-    as_of: AsOf
-    updated_at: Instant
-
-
-class StoredPortfolio(_PortfolioFields):
-    """A row of `portfolios`."""
-
-    updated_at: Instant
-
-
-class FieldError(Document):
-    """A rule that an event breaks; the empty field is the whole message."""
-
-    field: str
-    rule: str
-    message: str
-
-
-class DeadLetter(Document):
-    """A row of `dead_letters`; long keys and values are cut."""
-
-    topic: str
-    partition: int
-    offset: int
-    key: str | None
-    key_encoding: Literal["utf-8", "base64"] | None
-    key_bytes: int | None = Field(description="The length of the whole key.")
-    value: str | None
-    value_encoding: Literal["utf-8", "base64"] | None
-    value_bytes: int | None = Field(description="The length of the whole value.")
-    errors: list[FieldError]
-    received_at: Instant
-    as_of: int | None
-    updated_at: Instant
-
-
-Next = Annotated[str | None, Field(description="`cursor` of the next page; null on the last.")]
-
-
-class TransactionList(Document):
-    """A page of transactions."""
-
-    items: list[StoredTransaction]
-    next: Next
-
-
-class DisposalList(Document):
-    """A page of disposals."""
-
-    items: list[StoredDisposal]
-    next: Next
-
-
-class PortfolioList(Document):
-    """A page of portfolios."""
-
-    items: list[StoredPortfolio]
-    next: Next
-
-
-class DeadLetterList(Document):
-    """A page of dead letters."""
-
-    items: list[DeadLetter]
-    next: Next
 
 
 class Readiness(Document):

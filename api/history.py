@@ -30,7 +30,7 @@ from sqlalchemy import (
     tuple_,
 )
 
-from api import cursor, database, documents, openapi
+from api import cursor, database, openapi, stored_documents
 from api.gate import Allowed
 from api.keys import Access, Scope
 from api.parameters import DatedPage, HoldingPage, Page, PortfolioId, TransactionPage
@@ -313,7 +313,7 @@ def routes(history: History) -> APIRouter:
     @router.get(
         "/portfolios",
         summary="The portfolio records in force",
-        responses=openapi.answers(documents.PortfolioList, 422, 503),
+        responses=openapi.answers(stored_documents.PortfolioList, 422, 503),
     )
     async def list_portfolios(access: Allowed, asked: Annotated[Page, Query()]) -> Response:
         return as_json(await history.page(PORTFOLIOS, asked, access))
@@ -321,7 +321,7 @@ def routes(history: History) -> APIRouter:
     @router.get(
         "/portfolios/{portfolio_id}/transactions",
         summary="What became of the transactions of a portfolio, newest first",
-        responses=openapi.answers(documents.TransactionList, 422, 503),
+        responses=openapi.answers(stored_documents.TransactionList, 422, 503),
     )
     async def list_transactions(
         access: Allowed, portfolio_id: PortfolioId, asked: Annotated[TransactionPage, Query()]
@@ -331,7 +331,7 @@ def routes(history: History) -> APIRouter:
     @router.get(
         "/portfolios/{portfolio_id}/disposals",
         summary="The lots that sales and other decreases consumed, newest first",
-        responses=openapi.answers(documents.DisposalList, 422, 503),
+        responses=openapi.answers(stored_documents.DisposalList, 422, 503),
     )
     async def list_disposals(
         access: Allowed, portfolio_id: PortfolioId, asked: Annotated[HoldingPage, Query()]
@@ -347,7 +347,7 @@ def routes(history: History) -> APIRouter:
         "`value_bytes` are the length of the whole. A page may end before `limit` where its items "
         "are large. A key that is not `admin` sees those whose key is the id of a portfolio it is "
         "for, and, where it is for all portfolios, those of reference data.",
-        responses=openapi.answers(documents.DeadLetterList, 422, 503),
+        responses=openapi.answers(stored_documents.DeadLetterList, 422, 503),
     )
     async def list_dead_letters(access: Allowed, asked: Annotated[DatedPage, Query()]) -> Response:
         return as_json(await history.page(DEAD_LETTERS, asked, access))

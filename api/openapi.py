@@ -15,6 +15,7 @@ from api import (
     problems,
     reference_documents,
     report_documents,
+    stored_documents,
 )
 from api.documents import Document
 
@@ -31,10 +32,10 @@ SHOWN: tuple[type[Document], ...] = (
     documents.Position,
     documents.Lots,
     documents.Result,
-    documents.TransactionList,
-    documents.DisposalList,
-    documents.PortfolioList,
-    documents.DeadLetterList,
+    stored_documents.TransactionList,
+    stored_documents.DisposalList,
+    stored_documents.PortfolioList,
+    stored_documents.DeadLetterList,
     *reference_documents.SHOWN,
     *report_documents.SHOWN,
     *performance_documents.SHOWN,

@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 from pydantic_core import PydanticCustomError
 
 from api import examples
+from calculator import cause_of
 from wire import codes, fields
 from wire.fields import Broken
 
@@ -38,7 +39,26 @@ ID_SCHEMA = {"type": "string", "pattern": f"^{fields.ID}$", "maxLength": fields.
 Id = Annotated[str, _by(fields.id_text), WithJsonSchema(ID_SCHEMA)]
 PortfolioId = Annotated[Id, Path(examples=[examples.PORTFOLIO_ID])]
 SecurityId = Annotated[Id, Path(examples=[examples.SECURITY_ID])]
-TransactionId = Annotated[Id, Path(examples=[examples.TRANSACTION_ID])]
+
+
+def _transaction_id(value: object) -> str | Broken:
+    """That of an event, or of the cash entry which one causes."""
+    cause = cause_of(value) if type(value) is str else None
+    read = fields.id_text(value if cause is None else cause)
+    return read if isinstance(read, Broken) or cause is None else str(value)
+
+
+TRANSACTION_ID_SCHEMA = {
+    "type": "string",
+    "pattern": f"^{fields.ID}(~cash)?$",
+    "maxLength": fields.ID_LENGTH_MAX + len("~cash"),
+}
+TransactionId = Annotated[
+    str,
+    _by(_transaction_id),
+    WithJsonSchema(TRANSACTION_ID_SCHEMA),
+    Path(examples=[examples.TRANSACTION_ID]),
+]
 INSTANT_SCHEMA = {
     "anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}]
 }

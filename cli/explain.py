@@ -166,6 +166,8 @@ def _terms(result: dict[str, Any], rates: list[dict[str, str]]) -> list[str]:
         (f"rate {local} to {base}", result["applied_fx_rate"], _source(rates)),
         ("reason", result["reason"], ""),
         ("detail", result["detail"], ""),
+        ("cash moved", result.get("cash_movement"), local),
+        ("caused by", result.get("cause_transaction_id"), ""),
         ("net cost", result["net_cost"], base),
         ("net cost, local", result["net_cost_local"], local),
         ("gain", result["realized_gain_loss"], base),

@@ -75,6 +75,8 @@ transactions = Table(
     Column("source_offset", BigInteger, nullable=False),
     *_written(),
     *_numbers("applied_fx_rate"),
+    *_numbers("cash_movement"),
+    Column("cause_transaction_id", Text),
 )
 _newest_first = (
     transactions.c.portfolio_id,
@@ -134,6 +136,7 @@ portfolios = Table(
     Column("opened_on", Date),
     Column("version", Integer, nullable=False),
     *_written(),
+    Column("cash_management", Text, nullable=False, server_default="securities_only"),
 )
 
 # The key is that of the record as it first came in, wherever it was forwarded to. `as_of` is
@@ -293,8 +296,9 @@ api_keys = Table(
 DERIVED = tuple(table for table in metadata.sorted_tables if table is not api_keys)
 
 # The open lots of every holding: what its BOOKED increases brought less what was taken from them.
-# An AVCO holding has one lot, its pool: what moved since the holding was last empty. Inner joins
-# with `positions`: nothing is said about a holding before its method is known. Everything that is
+# An AVCO holding has one lot, its pool: what there is since it was last empty. That of cash may be
+# negative, and one that crosses zero is another pool; what is not in it any more adds up to nothing.
+# Inner joins with `positions`: nothing is said about a holding before its method is known. Everything that is
 # partitioned or grouped starts with the holding, so that a question about one portfolio reads no
 # other.
 LOTS_VIEW = """\
@@ -336,14 +340,16 @@ SELECT
     security_id,
     'POOL' AS lot_id,
     min(transaction_date) AS acquired_at,
-    sum(moved) FILTER (WHERE moved > 0) AS opened_quantity,
-    sum(moved) AS quantity,
-    sum(net_cost) AS cost,
-    sum(net_cost_local) AS cost_local
+    min(side) * sum(least(moved * side, held * side)) FILTER (WHERE moved * side > 0)
+        AS opened_quantity,
+    min(quantity) AS quantity,
+    min(cost) AS cost,
+    min(cost_local) AS cost_local
 FROM (
     SELECT
-        portfolio_id, security_id, transaction_date, moved, net_cost, net_cost_local,
-        min(held) OVER (
+        portfolio_id, security_id, transaction_date, moved, held, side,
+        quantity, cost, cost_local,
+        min(held * side) OVER (
             PARTITION BY portfolio_id, security_id
             ORDER BY transaction_date, class, transaction_id
             ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING
@@ -351,23 +357,31 @@ FROM (
     FROM (
         SELECT
             portfolio_id, security_id, transaction_id, transaction_date, class, moved,
-            net_cost, net_cost_local,
             sum(moved) OVER (
                 PARTITION BY portfolio_id, security_id
                 ORDER BY transaction_date, class, transaction_id
                 ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-            ) AS held
+            ) AS held,
+            sign(sum(moved) OVER holding) AS side,
+            sum(moved) OVER holding AS quantity,
+            sum(net_cost) OVER holding AS cost,
+            sum(net_cost_local) OVER holding AS cost_local
         FROM (
             SELECT
                 entry.portfolio_id, entry.security_id, entry.transaction_id,
                 entry.transaction_date, entry.net_cost, entry.net_cost_local,
                 direction.class,
-                direction.sign
-                    * coalesce(nullif(entry.quantity, 0), entry.gross_transaction_amount) AS moved
+                coalesce(
+                    entry.cash_movement,
+                    direction.sign
+                        * coalesce(nullif(entry.quantity, 0), entry.gross_transaction_amount)
+                ) AS moved
             FROM transactions AS entry
             JOIN (
                 VALUES
                     ('BUY', 0, 1), ('TRANSFER_IN', 0, 1), ('DEPOSIT', 0, 1),
+                    ('DIVIDEND', 1, NULL), ('INTEREST', 1, NULL), ('FEE', 1, NULL),
+                    ('TAX', 1, NULL),
                     ('SELL', 2, -1), ('TRANSFER_OUT', 2, -1), ('WITHDRAWAL', 2, -1)
             ) AS direction (transaction_type, class, sign) USING (transaction_type)
             JOIN positions AS holding
@@ -375,7 +389,9 @@ FROM (
                 AND holding.security_id = entry.security_id
                 AND holding.cost_basis_method = 'AVCO'
             WHERE entry.status = 'BOOKED'
+                AND (direction.sign IS NOT NULL OR entry.cash_movement IS NOT NULL)
         ) AS moves
+        WINDOW holding AS (PARTITION BY portfolio_id, security_id)
     ) AS running
 ) AS pooled
 WHERE least_held_since > 0

@@ -6,7 +6,7 @@ from decimal import localcontext
 import msgspec
 from fastapi.responses import Response
 
-from calculator import EXACT, Holding, Portfolio
+from calculator import EXACT, CashManagement, CashRole, Holding, Portfolio, cause_of
 from streams import state
 from streams.pages import open_pages
 from streams.rate_uses import is_awaiting_walk
@@ -60,7 +60,7 @@ def holdings(
     found = []
     for key, value in items:
         stored = state.decode_holding(*state.ids_of(key), value, with_lots=False)
-        _require_settled(stored.holding, record)
+        _require_settled(snapshot, stored.holding, record)
         found.append(stored)
     return found, None if record is None else record.portfolio
 
@@ -89,7 +89,10 @@ def transaction(
     snapshot: Snapshot, partition: int, portfolio_id: str, transaction_id: str
 ) -> bytes:
     value = snapshot.get(state.entry_key(portfolio_id, transaction_id))
-    if value is None:
+    if value is None or _is_gone(transaction_id, value):
+        # A cash entry may come of what is being re-booked.
+        if cause_of(transaction_id) is not None and _is_lagging(snapshot, portfolio_id):
+            raise _rebooking(portfolio_id)
         raise _unknown(workers.unknown_transaction(transaction_id))
     security_id = _read_holder(value).security_id
     if security_id is not None and not _is_settled(snapshot, portfolio_id, security_id):
@@ -195,6 +198,13 @@ def _is_known(snapshot: Snapshot, portfolio_id: str) -> bool:
 def _holding_record(snapshot: Snapshot, portfolio_id: str, security_id: str) -> bytes:
     value = snapshot.get(state.holding_key(portfolio_id, security_id))
     if value is None:
+        record = _portfolio(snapshot, portfolio_id)
+        if (
+            record is not None
+            and record.portfolio.terms(security_id)[2] is CashRole.HELD
+            and _is_lagging(snapshot, portfolio_id)
+        ):
+            raise _rebooking(portfolio_id)
         raise _unknown(workers.unknown_holding(portfolio_id, security_id))
     return value
 
@@ -208,25 +218,48 @@ def _holding(
     """The holding and the as_of of its record, if it shows its whole journal under the terms in
     force."""
     stored = state.decode_holding(portfolio_id, security_id, value)
-    holding = stored.holding
-    _require_settled(holding, _portfolio(snapshot, portfolio_id))
+    _require_settled(snapshot, stored.holding, _portfolio(snapshot, portfolio_id))
     open_pages(snapshot, stored)
-    return holding, stored.as_of
+    return stored.holding, stored.as_of
 
 
-def _require_settled(holding: Holding, record: state.PortfolioRecord | None) -> None:
+def _require_settled(
+    snapshot: Snapshot, holding: Holding, record: state.PortfolioRecord | None
+) -> None:
+    portfolio_id = holding.portfolio_id
     if record is not None:
-        terms = record.portfolio.cost_basis_method, record.portfolio.base_currency
-        if terms != (holding.method, holding.base_currency):
-            raise _rebooking(holding.portfolio_id)
+        terms = holding.method, holding.base_currency, holding.role
+        if record.portfolio.terms(holding.security_id) != terms:
+            raise _rebooking(portfolio_id)
     if not holding.is_settled:
-        raise _rebooking(holding.portfolio_id)
+        raise _rebooking(portfolio_id)
+    if _is_moved_by_others(holding, record) and _is_lagging(snapshot, portfolio_id):
+        raise _rebooking(portfolio_id)
 
 
 def _require_walked(snapshot: Snapshot, portfolio_id: str, security_id: str) -> None:
     """No rate came in that may still change what the holding shows."""
     if is_awaiting_walk(snapshot, portfolio_id, security_id):
         raise _rebooking(portfolio_id)
+
+
+def _is_moved_by_others(holding: Holding, record: state.PortfolioRecord | None) -> bool:
+    """Whether it is cash that other holdings of the portfolio move, or has entries of theirs."""
+    if holding.role is CashRole.HELD:
+        assert record is not None, "without a record no cash is kept"
+        return record.portfolio.cash_management is CashManagement.AUTOMATIC or holding.generated > 0
+    return holding.role is CashRole.NONE and holding.generated > 0
+
+
+def _is_lagging(snapshot: Snapshot, portfolio_id: str) -> bool:
+    """Whether any holding of the portfolio is being re-booked, or is still to be met for it."""
+    marks = read_prefix(snapshot, state.portfolio_prefix(portfolio_id, b"r"))
+    return next(marks, None) is not None or is_awaiting_walk(snapshot, portfolio_id)
+
+
+def _is_gone(transaction_id: str, result: bytes) -> bool:
+    """Of a cash entry, whether it stands no more."""
+    return cause_of(transaction_id) is not None and _read_holder(result).security_id is None
 
 
 def _position(snapshot: Snapshot, portfolio_id: str, security_id: str, value: bytes) -> bytes:

@@ -77,6 +77,14 @@ _REMOVE_POSITIONS = (
     " WHERE stored.portfolio_id = removed.portfolio_id"
     " AND stored.security_id = removed.security_id"
 )
+_REMOVE_TRANSACTIONS = "; ".join(
+    f"DELETE FROM {table} AS stored"
+    " USING unnest(%(portfolios)s::text[], %(transactions)s::text[])"
+    " AS removed (portfolio_id, transaction_id)"
+    " WHERE stored.portfolio_id = removed.portfolio_id"
+    " AND stored.transaction_id = removed.transaction_id"
+    for table in ("lot_disposals", "transactions")
+)
 _INSERT_DEAD_LETTERS = _insert_from_stage(
     "dead_letters", "FROM staged_dead_letters AS staged ON CONFLICT DO NOTHING"
 )
@@ -149,6 +157,7 @@ def _with_nothing_new(rows: Rows) -> Rows:
         disposals=rows.new_disposals + rows.disposals,
         positions=rows.positions,
         removed_positions=rows.removed_positions,
+        removed_transactions=rows.removed_transactions,
         portfolios=rows.portfolios,
         dead_letters=rows.dead_letters,
     )
@@ -165,6 +174,10 @@ def _write(
             _stage(cursor, "lot_disposals", rows.disposals)
             _stage(cursor, "transactions", rows.transactions)
             cursor.execute(f"{_UPSERT['transactions']}; {_REPLACE_DISPOSALS}")
+        if rows.removed_transactions:
+            portfolios, transactions = zip(*rows.removed_transactions, strict=True)
+            removed = {"portfolios": list(portfolios), "transactions": list(transactions)}
+            cursor.execute(_REMOVE_TRANSACTIONS, removed)
         if rows.removed_positions:
             portfolios, securities = zip(*rows.removed_positions, strict=True)
             cursor.execute(_REMOVE_POSITIONS, (list(portfolios), list(securities)))

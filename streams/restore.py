@@ -14,7 +14,7 @@ import msgspec
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from calculator import Order, RateUse
+from calculator import Order, RateUse, Status
 from streams import state
 from streams.rate_uses import use_key
 from streams.tables import Table, Tables
@@ -39,7 +39,6 @@ class _Head(msgspec.Struct):
     transaction_type: str
     transaction_date: datetime | None
     trade_currency: str | None
-    fx_rate: str | None
     status: str | None
     base_currency: str | None
     as_of: int
@@ -59,14 +58,13 @@ class _Head(msgspec.Struct):
     @property
     def use(self) -> bytes | None:
         """The `f` key of the entry, where it was booked and a rate was looked up for it."""
-        if self.status is None or self.fx_rate is not None or self.transaction_date is None:
+        is_pending = self.status == Status.PENDING  # for want of a rate, as nothing else is
+        if self.transaction_date is None or (self.applied_fx_rate is None and not is_pending):
             return None
         currency, base_currency = self.trade_currency, self.base_currency
         assert self.security_id is not None
         assert currency is not None
         if currency == base_currency or base_currency is None:
-            return None
-        if not TYPES[self.transaction_type].uses_amount:
             return None
         use = RateUse(self.portfolio_id, self.security_id, self._order(self.transaction_date))
         return use_key((currency, base_currency), use)

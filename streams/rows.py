@@ -10,7 +10,7 @@ from typing import Protocol
 
 import msgspec
 
-from calculator import Source
+from calculator import CashManagement, Source, Status
 from streams.step import AS_OF, ERRORS, SOURCE_OFFSET, SOURCE_PARTITION, SOURCE_TOPIC, bounded
 from wire.topics import COMPLETED, DEAD_LETTER, PORTFOLIOS_CURRENT, POSITIONS
 
@@ -54,6 +54,7 @@ class Rows:
     disposals: bytes = b""
     positions: bytes = b""
     removed_positions: list[tuple[str, str]] = field(default_factory=list)
+    removed_transactions: list[tuple[str, str]] = field(default_factory=list)
     portfolios: bytes = b""
     dead_letters: bytes = b""
 
@@ -99,6 +100,8 @@ class _Result(msgspec.Struct, gc=False, kw_only=True):
     gross_cost_local: str | None
     net_cost_local: str | None
     realized_gain_loss_local: str | None
+    cash_movement: str | None = None  # results of earlier versions have neither
+    cause_transaction_id: str | None = None
     disposals: list[_Disposal]
     source_topic: str
     source_partition: int
@@ -133,6 +136,7 @@ class _Portfolio(msgspec.Struct, gc=False):
     opened_on: str | None
     version: int
     as_of: int
+    cash_management: str = CashManagement.SECURITIES_ONLY.value  # as records of earlier versions
 
 
 _decode_result = msgspec.json.Decoder(_Result).decode
@@ -165,6 +169,7 @@ def gather(records: Iterable[Record]) -> Rows:
     """
     new: dict[tuple[str, str], _Lines] = {}
     changed: dict[tuple[str, str], _Lines] = {}
+    removed: dict[tuple[str, str], None] = {}
     positions: dict[bytes | None, bytes | None] = {}
     portfolios: dict[bytes | None, bytes | None] = {}
     dead_letters: list[str] = []
@@ -172,6 +177,12 @@ def gather(records: Iterable[Record]) -> Rows:
         topic = record.topic
         if topic == COMPLETED.name:
             identity, lines = _result_lines(_given(record.value))
+            if lines is None:
+                new.pop(identity, None)
+                changed.pop(identity, None)
+                removed[identity] = None
+                continue
+            removed.pop(identity, None)
             # A later result of a transaction that is new in this very batch is part of the news.
             is_new = identity in new or (_is_first(record.headers) and identity not in changed)
             (new if is_new else changed)[identity] = lines
@@ -189,6 +200,7 @@ def gather(records: Iterable[Record]) -> Rows:
         disposals=_sorted(line for _, line in changed.values()),
         positions=_sorted(_position_line(v) for v in positions.values() if v is not None),
         removed_positions=[_holding(key) for key, value in positions.items() if value is None],
+        removed_transactions=list(removed),
         portfolios=_sorted(_portfolio_line(_given(value)) for value in portfolios.values()),
         dead_letters=_sorted(dead_letters),
     )
@@ -229,9 +241,13 @@ def _escape(row: msgspec.Struct) -> None:
 # `or` tells null.
 
 
-def _result_lines(value: bytes) -> tuple[tuple[str, str], _Lines]:
+def _result_lines(value: bytes) -> tuple[tuple[str, str], _Lines | None]:
+    """None of a cash entry that is gone. Whether there ever was one depends on the order in which
+    events came, and tables show the same whatever the order."""
     r = _decode_result(value)
     identity = r.portfolio_id, r.transaction_id
+    if r.cause_transaction_id is not None and r.status == Status.CANCELLED:
+        return identity, None
     if _BACKSLASH in value:
         _escape(r)
         for disposal in r.disposals:
@@ -246,7 +262,8 @@ def _result_lines(value: bytes) -> tuple[tuple[str, str], _Lines]:
         f"{r.base_currency or n}\t{r.applied_fx_rate or n}\t{r.gross_cost or n}\t"
         f"{r.net_cost or n}\t{r.realized_gain_loss or n}\t"
         f"{r.gross_cost_local or n}\t{r.net_cost_local or n}\t"
-        f"{r.realized_gain_loss_local or n}\t{r.source_topic}\t{r.source_partition}\t"
+        f"{r.realized_gain_loss_local or n}\t{r.cash_movement or n}\t"
+        f"{r.cause_transaction_id or n}\t{r.source_topic}\t{r.source_partition}\t"
         f"{r.source_offset}\t{r.as_of}\n"
     )
     if not r.disposals:
@@ -283,7 +300,7 @@ def _portfolio_line(value: bytes) -> str:
         f"{p.portfolio_id}\t{p.base_currency}\t{p.cost_basis_method}\t"
         f"{n if p.name is None else p.name}\t{n if p.client_id is None else p.client_id}\t"
         f"{n if p.booking_center is None else p.booking_center}\t{p.opened_on or n}\t"
-        f"{p.version}\t{p.as_of}\n"
+        f"{p.version}\t{p.as_of}\t{p.cash_management}\n"
     )
 
 

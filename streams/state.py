@@ -24,7 +24,17 @@ from typing import NamedTuple
 
 import msgspec
 
-from calculator import Holding, Lot, OpenLots, Order, Place, Portfolio, ReliefMethod, Source
+from calculator import (
+    CashRole,
+    Holding,
+    Lot,
+    OpenLots,
+    Order,
+    Place,
+    Portfolio,
+    ReliefMethod,
+    Source,
+)
 from wire.topics import CHANGELOG
 
 LAYOUT = 4
@@ -163,6 +173,9 @@ class _HoldingRecord(msgspec.Struct, array_like=True):
     last_booked_below: Order | None
     paged: "Paged | None"
     lots: list[msgspec.Raw]
+    # Only where cash is kept.
+    role: str = CashRole.NONE.value
+    generated: int = 0
 
 
 class Paged(NamedTuple):
@@ -183,6 +196,8 @@ _decode_lot = msgspec.msgpack.Decoder(_LotRecord).decode
 _decode_page = msgspec.msgpack.Decoder(list[msgspec.Raw]).decode
 _ZERO = Decimal(0)
 _METHODS = {method.value: method for method in ReliefMethod}
+_ROLES = {role.value: role for role in CashRole}
+_NO_ROLE = CashRole.NONE
 
 
 def encoded_lot(lot: Lot) -> msgspec.Raw:
@@ -218,32 +233,33 @@ def decode_page(value: bytes) -> list[Lot]:
 
 def encode_holding(holding: Holding, as_of: int, paged: Paged) -> bytes:
     """The lots at hand go into the record, `paged` says what the others are."""
-    return _encode(
-        (
-            LAYOUT,
-            as_of,
-            holding.method.value,
-            holding.base_currency,
-            holding.trade_currency,
-            holding.quantity,
-            holding.cost,
-            holding.cost_local,
-            holding.realized_gain_loss,
-            holding.realized_gain_loss_local,
-            holding.journalled,
-            holding.booked,
-            holding.increases,
-            holding.first_transaction_date,
-            holding.last_transaction_date,
-            holding.last,
-            holding.rebook_from,
-            holding.booked_below,
-            holding.last_booked_below,
-            paged if paged.lots else None,
-            # Most have it, and a call for each would be half of what the record takes.
-            [lot.encoded or encoded_lot(lot) for lot in holding.lots.at_hand],
-        )
+    record: tuple[object, ...] = (
+        LAYOUT,
+        as_of,
+        holding.method.value,
+        holding.base_currency,
+        holding.trade_currency,
+        holding.quantity,
+        holding.cost,
+        holding.cost_local,
+        holding.realized_gain_loss,
+        holding.realized_gain_loss_local,
+        holding.journalled,
+        holding.booked,
+        holding.increases,
+        holding.first_transaction_date,
+        holding.last_transaction_date,
+        holding.last,
+        holding.rebook_from,
+        holding.booked_below,
+        holding.last_booked_below,
+        paged if paged.lots else None,
+        # Most have it, and a call for each would be half of what the record takes.
+        [lot.encoded or encoded_lot(lot) for lot in holding.lots.at_hand],
     )
+    if holding.role is not _NO_ROLE or holding.generated:
+        record += (holding.role.value, holding.generated)
+    return _encode(record)
 
 
 class StoredHolding(NamedTuple):
@@ -259,7 +275,14 @@ def decode_holding(
 ) -> StoredHolding:
     _check_layout(value)
     record = _decode_holding(value)
-    holding = Holding(portfolio_id, security_id, _METHODS[record.method], record.base_currency)
+    holding = Holding(
+        portfolio_id,
+        security_id,
+        _METHODS[record.method],
+        record.base_currency,
+        _ROLES[record.role],
+    )
+    holding.generated = record.generated
     holding.trade_currency = record.trade_currency
     holding.quantity = record.quantity
     holding.cost, holding.cost_local = record.cost, record.cost_local

@@ -63,6 +63,7 @@ class Rule(StrEnum):
     CURRENCY_MUST_BE_THREE_CAPITALS = "currency_must_be_three_capitals"
     TRANSACTION_TYPE_MUST_BE_KNOWN = "transaction_type_must_be_known"
     COST_BASIS_METHOD_MUST_BE_KNOWN = "cost_basis_method_must_be_known"
+    CASH_MANAGEMENT_MUST_BE_KNOWN = "cash_management_must_be_known"
     DECIMAL_MUST_BE_PLAIN = "decimal_must_be_plain"
     DECIMAL_MUST_FIT = "decimal_must_fit"
     DECIMAL_MUST_NOT_BE_NEGATIVE = "decimal_must_not_be_negative"

@@ -1,6 +1,6 @@
 """Portfolio events: from the bytes of any door to a `Portfolio`."""
 
-from calculator import Portfolio, ReliefMethod
+from calculator import CashManagement, Portfolio, ReliefMethod
 from wire.fields import (
     Broken,
     Malformed,
@@ -24,8 +24,10 @@ FIELDS = (
     "booking_center",
     "opened_on",
     "version",
+    "cash_management",
 )
 METHODS = {each.value: each for each in ReliefMethod}
+CASH_MANAGEMENTS = {each.value: each for each in CashManagement}
 
 
 def decode_portfolio(value: bytes | None) -> Portfolio | Malformed:
@@ -42,6 +44,7 @@ def decode_portfolio(value: bytes | None) -> Portfolio | Malformed:
     booking_center = form.take("booking_center", free_text)
     opened_on = form.take("opened_on", calendar_date)
     version = form.take("version", version_number) or 1
+    cash_management = form.take("cash_management", _cash_management)
     if form.errors:
         return Malformed(tuple(form.errors), form.left_off)
     assert portfolio_id is not None
@@ -56,6 +59,7 @@ def decode_portfolio(value: bytes | None) -> Portfolio | Malformed:
         booking_center=booking_center,
         opened_on=opened_on,
         version=version,
+        cash_management=cash_management or CashManagement.SECURITIES_ONLY,
     )
 
 
@@ -65,3 +69,12 @@ def _method(value: object) -> ReliefMethod | Broken:
             Rule.COST_BASIS_METHOD_MUST_BE_KNOWN, f"{shown(value)} is none of {', '.join(METHODS)}"
         )
     return METHODS[value]
+
+
+def _cash_management(value: object) -> CashManagement | Broken:
+    if type(value) is not str or value not in CASH_MANAGEMENTS:
+        return Broken(
+            Rule.CASH_MANAGEMENT_MUST_BE_KNOWN,
+            f"{shown(value)} is none of {', '.join(CASH_MANAGEMENTS)}",
+        )
+    return CASH_MANAGEMENTS[value]

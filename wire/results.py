@@ -13,6 +13,7 @@ import msgspec
 from calculator import (
     Booked,
     Cancellation,
+    CashManagement,
     Disposal,
     Entry,
     Holding,
@@ -24,6 +25,7 @@ from calculator import (
     Source,
     Status,
     Transaction,
+    cause_of,
     plain,
 )
 from wire.inputs import inputs_of, instant, instant_or_null, number_or_null, text_or_null
@@ -31,8 +33,9 @@ from wire.transactions import TYPES
 
 _NO_COSTS = (
     '"gross_cost":null,"net_cost":null,"realized_gain_loss":null,"gross_cost_local":null,'
-    '"net_cost_local":null,"realized_gain_loss_local":null,"disposals":[]'
+    '"net_cost_local":null,"realized_gain_loss_local":null'
 )
+_NOT_OF_CASH = '"cash_movement":null,"cause_transaction_id":null'
 
 
 def _costs(booked: Booked) -> str:
@@ -48,8 +51,16 @@ def _costs(booked: Booked) -> str:
         f'"gross_cost_local":"{gross_text if gross_local == gross else plain(gross_local)}",'
         f'"net_cost_local":"{net_text if net_local == net else plain(net_local)}",'
         f'"realized_gain_loss_local":'
-        f"{gain_text if gain_local == gain else number_or_null(gain_local)},"
-        f'"disposals":[{",".join(map(_disposal, booked.disposals))}]'
+        f"{gain_text if gain_local == gain else number_or_null(gain_local)}"
+    )
+
+
+def _of_cash(entry: Entry, movement: Decimal | None) -> str:
+    cause = cause_of(entry.content.transaction_id)
+    if movement is None and cause is None:
+        return _NOT_OF_CASH
+    return (
+        f'"cash_movement":{number_or_null(movement)},"cause_transaction_id":{text_or_null(cause)}'
     )
 
 
@@ -75,9 +86,11 @@ def encode_result(entry: Entry) -> bytes:
     it is kept in the journal and never published."""
     outcome, status = entry.outcome, entry.status
     reason = detail = None
-    costs = _NO_COSTS
+    costs, disposals, movement = _NO_COSTS, "", None
     if isinstance(outcome, Booked):
         costs = _costs(outcome)
+        disposals = ",".join(map(_disposal, outcome.disposals))
+        movement = outcome.cash_movement
     elif outcome is not None:
         reason, detail = outcome.reason.value, outcome.detail
     assert entry.source is not None, "what is published names its record"
@@ -86,6 +99,7 @@ def encode_result(entry: Entry) -> bytes:
         f'"reason":{text_or_null(reason)},"detail":{text_or_null(detail)},'
         f'"base_currency":{text_or_null(entry.base_currency)},'
         f'"applied_fx_rate":{number_or_null(entry.applied_fx_rate)},{costs},'
+        f'{_of_cash(entry, movement)},"disposals":[{disposals}],'
         f'"source_topic":"{entry.source.topic}","source_partition":{entry.source.partition},'
         f'"source_offset":{entry.source.offset},"as_of":{entry.as_of}}}'
     ).encode()
@@ -101,7 +115,7 @@ class _Disposal(msgspec.Struct):
     proceeds_local: Decimal | None
 
 
-class _Result(msgspec.Struct):
+class _Result(msgspec.Struct, kw_only=True):
     transaction_id: str
     portfolio_id: str
     security_id: str | None
@@ -128,6 +142,7 @@ class _Result(msgspec.Struct):
     gross_cost_local: Decimal | None
     net_cost_local: Decimal | None
     realized_gain_loss_local: Decimal | None
+    cash_movement: Decimal | None = None  # results of earlier versions have none
     disposals: list[_Disposal]
     source_topic: str
     source_partition: int
@@ -204,6 +219,7 @@ def _outcome(result: _Result) -> Booked | Rejection | None:
             )
             for d in result.disposals
         ),
+        cash_movement=result.cash_movement,
     )  # fmt: skip
 
 
@@ -249,6 +265,7 @@ class _CurrentPortfolio(msgspec.Struct, omit_defaults=True):
     source_topic: str | None = None
     source_partition: int | None = None
     source_offset: int | None = None
+    cash_management: str | None = None  # records of earlier versions do not say it
 
 
 _read_portfolio = msgspec.json.Decoder(_CurrentPortfolio).decode
@@ -271,6 +288,7 @@ def encode_portfolio(portfolio: Portfolio, as_of: int, source: Source | None = N
             topic,
             partition,
             offset,
+            portfolio.cash_management.value,
         )
     )
 
@@ -287,6 +305,7 @@ def decode_portfolio(value: bytes) -> tuple[Portfolio, Source | None]:
         booking_center=read.booking_center,
         opened_on=None if read.opened_on is None else date.fromisoformat(read.opened_on),
         version=read.version,
+        cash_management=CashManagement(read.cash_management or "securities_only"),
     )
     match read.source_topic, read.source_partition, read.source_offset:
         case str() as topic, int() as partition, int() as offset:

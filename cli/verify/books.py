@@ -12,6 +12,7 @@ from calculator import (
     Source,
     Taken,
     Transaction,
+    cause_of,
 )
 from cli.verify.inputs import Errors, Event, Identity, Partition
 from cli.verify.published import Published
@@ -31,6 +32,11 @@ class Books:
     sources: dict[Identity, tuple[Source, ...]]  # of these one is the result's
     dead: dict[Source, Event | Portfolio] = field(default_factory=dict)
     perhaps_dead: set[Source] = field(default_factory=set)
+
+    def sources_of(self, identity: Identity) -> tuple[Source, ...]:
+        """A cash entry is of the record that its cause is of."""
+        portfolio_id, transaction_id = identity
+        return self.sources[portfolio_id, cause_of(transaction_id) or transaction_id]
 
     @property
     def portfolio_ids(self) -> set[str]:

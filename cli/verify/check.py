@@ -137,7 +137,7 @@ class Comparison:
             row = (*rows.content_row(entry.content), *rows.outcome_row(entry))
             taken = tuple(map(rows.disposal_row, rows.disposals_of(entry)))
             found = published.result(identity)
-            sources, as_of = books.sources[identity], None
+            sources, as_of = books.sources_of(identity), None
             source = sources[0]
             if found is not None:
                 shown[identity] = (*found[0], found[1])

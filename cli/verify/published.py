@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import msgspec
 
+from calculator import CashManagement, Status, cause_of
 from cli.groups import Place
 from cli.verify.inputs import Identity
 from cli.verify.reading import place_of, read
@@ -24,7 +25,13 @@ class _Head(msgspec.Struct):
 
     portfolio_id: str
     transaction_id: str
+    status: str
     as_of: int
+
+    @property
+    def is_gone(self) -> bool:
+        """Of a cash entry that stands no more; whether there ever was one is not of the books."""
+        return self.status == Status.CANCELLED and cause_of(self.transaction_id) is not None
 
 
 class _Disposal(msgspec.Struct):
@@ -70,6 +77,8 @@ class Result(msgspec.Struct, kw_only=True):
     gross_cost_local: Decimal | None
     net_cost_local: Decimal | None
     realized_gain_loss_local: Decimal | None
+    cash_movement: Decimal | None = None  # results of earlier versions have neither
+    cause_transaction_id: str | None = None
     source_topic: str
     source_partition: int
     source_offset: int
@@ -99,7 +108,7 @@ class Position(msgspec.Struct):
     as_of: int
 
 
-class _Portfolio(msgspec.Struct):
+class _Portfolio(msgspec.Struct, kw_only=True):
     """The columns of rows.PORTFOLIO, then as_of."""
 
     base_currency: str
@@ -109,6 +118,7 @@ class _Portfolio(msgspec.Struct):
     booking_center: str | None
     opened_on: date | None
     version: int
+    cash_management: str = CashManagement.SECURITIES_ONLY.value  # as records of earlier versions
     as_of: int
 
 
@@ -157,7 +167,7 @@ def read_published(
                 place = f"topic {topic}"
                 report.add(place, identity, "as_of", f"above {newest[identity]}", head.as_of)
             newest[identity] = head.as_of
-            published.results[identity] = value
+            _put(published.results, identity, None if head.is_gone else value)
         elif topic == POSITIONS.name:
             portfolio_id, _, security_id = key.decode().partition("|")
             _put(published.positions, (portfolio_id, security_id), value)

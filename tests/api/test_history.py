@@ -9,8 +9,8 @@ import pytest
 from psycopg2 import connect
 from sqlalchemy import Table, create_engine, insert
 
-from api.documents import DeadLetter
 from api.history import SHOWN_BYTES_MAX
+from api.stored_documents import DeadLetter
 from migrations.schema import dead_letters, lot_disposals, portfolios, transactions
 from tests.api.test_ingest import problem_of
 

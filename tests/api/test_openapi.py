@@ -8,7 +8,8 @@ import pytest
 
 from api import examples
 from api import reference_documents as reference
-from api.documents import Lot, PortfolioEvent, Position, Result, StoredTransaction, TransactionEvent
+from api.documents import Lot, PortfolioEvent, Position, Result, TransactionEvent
+from api.stored_documents import StoredTransaction
 from migrations.schema import metadata, transactions
 from wire import codes, fields, portfolios
 from wire.reference import OF_BUSINESS_DATES, OF_FX_RATES, OF_INSTRUMENTS, OF_MARKET_PRICES

@@ -61,6 +61,7 @@ def booked(
     holding: str = "P|S",
     status: str = "BOOKED",
     amount: str | None = None,
+    moved: str | None = None,
 ) -> None:
     """A transaction whose cost in base currency is twice the local one."""
     portfolio_id, security_id = holding.split("|")
@@ -72,6 +73,7 @@ def booked(
         "transaction_date": day(on),
         "quantity": quantity,
         "gross_transaction_amount": amount,
+        "cash_movement": moved,
         "version": 1,
         "status": status,
         "net_cost": 2 * D(cost) if status == "BOOKED" else None,
@@ -180,6 +182,23 @@ def test_the_pool_is_what_moved_since_the_holding_was_last_empty(
     assert lots(database) == [("POOL", day(3), D(6), D(3), D(60), D(30))]
 
 
+def test_a_pool_of_cash_may_be_negative_and_is_another_where_it_crosses_zero(
+    database: extensions.connection,
+) -> None:
+    position(database, "AVCO")
+    booked(database, "D1", "DEPOSIT", 1, "10", "10", moved="10")
+    booked(database, "F1", "FEE", 2, None, "-3", amount="3", moved="-3")
+    assert lots(database) == [("POOL", day(1), D(10), D(7), D(14), D(7))]
+    booked(database, "W1", "WITHDRAWAL", 3, "12", "-12", moved="-12")
+    booked(database, "T1", "TAX", 4, None, "-2", amount="2", moved="-2")
+    booked(database, "I1", "INTEREST", 5, None, "1", amount="1", moved="1")
+    assert lots(database) == [("POOL", day(3), D(-7), D(-6), D(-12), D(-6))]
+    booked(database, "I2", "INTEREST", 6, None, "6", amount="6", moved="6")
+    assert lots(database) == []
+    booked(database, "D2", "DEPOSIT", 7, "4", "4", moved="4")
+    assert lots(database) == [("POOL", day(7), D(4), D(4), D(8), D(4))]
+
+
 def test_an_empty_pool_is_no_lot(database: extensions.connection) -> None:
     position(database, "AVCO")
     booked(database, "B1", "BUY", 1, "10", "100")
@@ -242,7 +261,8 @@ def random_events(portfolio_id: str, chance: random.Random) -> list[Row]:
         kind = chance.choice(("BUY", "BUY", "TRANSFER_IN", "SELL", "SELL", "TRANSFER_OUT"))
         security_id = chance.choice("ST")
         if chance.random() < 0.3:
-            kind, security_id = chance.choice(("DEPOSIT", "WITHDRAWAL", "INTEREST")), "CASH"
+            kinds = ("DEPOSIT", "WITHDRAWAL", "INTEREST", "FEE", "TAX", "DIVIDEND")
+            kind, security_id = chance.choice(kinds), "CASH"
         quantity = None if security_id == "CASH" else str(chance.randint(1, 4))
         row: Row = {
             "transaction_id": f"{chance.choice('aB_')}{number}",
@@ -274,11 +294,17 @@ def test_the_lots_of_random_events_are_those_of_the_independent_fold(
 ) -> None:
     chance = random.Random(20240110)
     methods = {f"{name}-{n}": name for name in METHODS for n in "123"}
+    kept = dict(zip("123", ("securities_only", "explicit", "automatic"), strict=True))
     books = expected(
         records([event for portfolio in methods for event in random_events(portfolio, chance)]),
         records(
             [
-                {"portfolio_id": name, "base_currency": "EUR", "cost_basis_method": method}
+                {
+                    "portfolio_id": name,
+                    "base_currency": "EUR",
+                    "cost_basis_method": method,
+                    "cash_management": kept[name[-1]],
+                }
                 for name, method in methods.items()
             ]
         ),
@@ -301,6 +327,9 @@ def test_the_lots_of_random_events_are_those_of_the_independent_fold(
         for (portfolio_id, security_id), lots in books.lots.items()
     }
     assert sum(map(len, open_lots.values())) > 50
+    pools = [lot for lots in open_lots.values() for lot in lots if lot[0] == "POOL"]
+    assert any(lot[3] < 0 for lot in pools)  # type: ignore[operator]
+    assert any(lot[3] > 0 for lot in pools)  # type: ignore[operator]
     assert open_lots == {key: lots(database, "|".join(key)) for key in open_lots}
     with database.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM lots")

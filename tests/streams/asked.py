@@ -74,8 +74,11 @@ class Worker:
         event = CANCEL | {"portfolio_id": P, "transaction_id": transaction_id}
         self.logs.append(RAW_TRANSACTIONS, 0, b"", text_of(event))
 
-    def portfolio(self, method: str, version: int = 1, portfolio_id: str = P) -> None:
+    def portfolio(
+        self, method: str, version: int = 1, portfolio_id: str = P, cash: str | None = None
+    ) -> None:
         event = {"portfolio_id": portfolio_id, "cost_basis_method": method, "version": version}
+        event |= {"cash_management": cash}
         self.logs.append(PORTFOLIOS, 0, b"", text_of(PORTFOLIO | event))
 
     def _keep_rate(self, offset: int, rate: FxRate) -> None:

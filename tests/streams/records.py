@@ -45,6 +45,8 @@ SALE: Fields = {
     "gross_cost_local": "-1100.5",
     "net_cost_local": "-1100.25",
     "realized_gain_loss_local": "1699.8625",
+    "cash_movement": None,
+    "cause_transaction_id": None,
     "disposals": [],
     "source_topic": "raw_transactions",
     "source_partition": 5,
@@ -62,6 +64,17 @@ CANCELLED: Fields = dict.fromkeys(SALE) | {
     "source_partition": 5,
     "source_offset": 4294967299,
     "as_of": 9,
+}
+CASH_ENTRY: Fields = SALE | {
+    "transaction_id": "S1~cash",
+    "security_id": "CASH_USD",
+    "transaction_type": "DEPOSIT",
+    "cash_movement": "2800.1125",
+    "cause_transaction_id": "S1",
+}
+CASH_ENTRY_GONE: Fields = CANCELLED | {
+    "transaction_id": "S1~cash",
+    "cause_transaction_id": "S1",
 }
 POSITION: Fields = {
     "portfolio_id": "P1",
@@ -88,6 +101,7 @@ PORTFOLIO: Fields = {
     "booking_center": "Zürich",
     "opened_on": "2020-02-29",
     "version": 2,
+    "cash_management": "automatic",
     "as_of": 7,
 }
 

@@ -1,5 +1,6 @@
 """Batches of records into a real PostgreSQL: exactly, once, whole."""
 
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -18,6 +19,9 @@ from streams.rows import gather
 from streams.writer import Progress, ProgressMoved
 from tests.streams.records import (
     CANCELLED,
+    CASH_ENTRY,
+    CASH_ENTRY_GONE,
+    PORTFOLIO,
     Written,
     dead_letter,
     disposal,
@@ -114,6 +118,8 @@ def test_every_field_of_a_result_is_stored_as_it_was_written(
         "gross_cost_local": D("-1100.5"),
         "net_cost_local": D("-1100.25"),
         "realized_gain_loss_local": D("1699.8625"),
+        "cash_movement": None,
+        "cause_transaction_id": None,
         "source_topic": "raw_transactions",
         "source_partition": 5,
         "source_offset": 4294967296,
@@ -135,6 +141,49 @@ def test_every_field_of_a_result_is_stored_as_it_was_written(
         "realized_gain_loss_local": D("6.8"),
         "as_of": 7,
     }
+
+
+def test_a_portfolio_of_an_earlier_version_keeps_no_cash(
+    database: extensions.connection,
+) -> None:
+    store(database, portfolio())
+    earlier = {name: value for name, value in PORTFOLIO.items() if name != "cash_management"}
+    value = json.dumps(earlier | {"as_of": 8}).encode()
+    store(database, portfolio()._replace(value=value), at=1)
+    assert one(database, "portfolios")["cash_management"] == "securities_only"
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_cash_entry_names_its_cause_and_leaves_no_row_when_it_is_gone(
+    database: extensions.connection, first: bool
+) -> None:
+    store(database, result(CASH_ENTRY, first=first, disposals=[disposal("POOL", quantity="-5")]))
+    found = one(database, "transactions")
+    assert found["cash_movement"] == D("2800.1125")
+    assert found["cause_transaction_id"] == "S1"
+    assert one(database, "lot_disposals")["quantity"] == D(-5)
+    store(database, result(CASH_ENTRY_GONE), at=1)
+    assert transactions(database) == disposals(database) == []
+    store(database, result(CASH_ENTRY, as_of=10), at=2)
+    assert transactions(database) == [("S1~cash", 3, 10)]
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_of_a_cash_entry_that_comes_and_goes_in_one_batch_the_last_word_counts(
+    database: extensions.connection, first: bool
+) -> None:
+    came, gone = result(CASH_ENTRY, first=first), result(CASH_ENTRY_GONE)
+    store(database, came, gone)
+    assert transactions(database) == []
+    store(database, came, gone, result(CASH_ENTRY, as_of=10), at=2)
+    assert transactions(database) == [("S1~cash", 3, 10)]
+
+
+def test_a_cancelled_transaction_that_came_in_keeps_its_row(
+    database: extensions.connection,
+) -> None:
+    store(database, result(CANCELLED))
+    assert [row[0] for row in transactions(database)] == ["S1"]
 
 
 def test_every_field_of_a_position_and_a_portfolio_is_stored_as_it_was_written(
@@ -161,6 +210,7 @@ def test_every_field_of_a_position_and_a_portfolio_is_stored_as_it_was_written(
         "portfolio_id": "P1",
         "base_currency": "EUR",
         "cost_basis_method": "AVCO",
+        "cash_management": "automatic",
         "name": "Growth",
         "client_id": "C1",
         "booking_center": "Zürich",

@@ -29,7 +29,7 @@ from wire.topics import COMPLETED, PORTFOLIOS_CURRENT, POSITIONS
 SALE_LINE = (
     b"P1\tS1\tACME\tI1\tSELL\t2024-03-05T10:11:12.123456Z\t2024-03-07T00:00:00Z\t15\t187.3375\t"
     b"2810.0625\t9.95\tUSD\tCHF\t0.9213\t3\tBOOKED\t\\N\t\\N\tEUR\t0.93\t-1000.5\t-1000.25\t1579.37\t"
-    b"-1100.5\t-1100.25\t1699.8625\traw_transactions\t5\t4294967296\t7\n"
+    b"-1100.5\t-1100.25\t1699.8625\t\\N\t\\N\traw_transactions\t5\t4294967296\t7\n"
 )
 
 

@@ -10,6 +10,7 @@ from wire.transactions import TYPES
 Event = dict[str, object]
 
 PORTFOLIO_FULL: Event = PORTFOLIO | {
+    "cash_management": "automatic",
     "name": "Ünsere Familie 家 😀",
     "client_id": 'C/1, \\ "2"',
     "booking_center": "x" * 256,

@@ -25,7 +25,7 @@ from wire.transactions import FIELDS, decode_transaction
 CASES_LONG = 1_000_000
 CASES_SHORT = 20_000
 DATES = ("transaction_date", "settlement_date")
-DEFAULTS = {"trade_fee": Decimal(0), "version": 1}
+DEFAULTS = {"trade_fee": Decimal(0), "version": 1, "cash_management": "securities_only"}
 
 
 def once(members: list[tuple[str, Any]]) -> dict[str, Any]:

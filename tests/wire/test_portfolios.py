@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from calculator import Portfolio, ReliefMethod
+from calculator import CashManagement, Portfolio, ReliefMethod
 from tests.wire.events import PORTFOLIO, text_of
 from wire.portfolios import decode_portfolio
 
@@ -13,7 +13,7 @@ def test_every_field_arrives_where_it_belongs() -> None:
     text = text_of(
         PORTFOLIO
         | {"name": "Mémoire & Söhne", "client_id": "c/1", "booking_center": "Zürich 北"}
-        | {"opened_on": "2024-02-29", "version": "4"}
+        | {"opened_on": "2024-02-29", "version": "4", "cash_management": "automatic"}
     )
     assert decode_portfolio(text) == Portfolio(
         portfolio_id="P1",
@@ -24,6 +24,7 @@ def test_every_field_arrives_where_it_belongs() -> None:
         booking_center="Zürich 北",
         opened_on=date(2024, 2, 29),
         version=4,
+        cash_management=CashManagement.AUTOMATIC,
     )
 
 
@@ -38,3 +39,12 @@ def test_each_method_is_known(method: ReliefMethod) -> None:
     event = decode_portfolio(text_of(PORTFOLIO | {"cost_basis_method": method}))
     assert isinstance(event, Portfolio)
     assert event.cost_basis_method is method
+
+
+@pytest.mark.parametrize("kept", CashManagement)
+def test_each_way_to_keep_cash_is_known_and_none_is_the_default(kept: CashManagement) -> None:
+    event = decode_portfolio(text_of(PORTFOLIO | {"cash_management": kept}))
+    assert isinstance(event, Portfolio)
+    assert event.cash_management is kept
+    without = decode_portfolio(text_of(PORTFOLIO | {"cash_management": None}))
+    assert (event == without) is (kept is CashManagement.SECURITIES_ONLY)

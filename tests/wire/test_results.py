@@ -4,6 +4,7 @@ from decimal import Decimal
 
 from calculator import (
     Booked,
+    CashManagement,
     Disposal,
     Entry,
     Portfolio,
@@ -27,7 +28,8 @@ def test_a_portfolio_in_force_is_read_as_it_was_written() -> None:
     full = replace(
         bare, name='"Zoë"', client_id="C", booking_center="B", opened_on=date(2024, 2, 29)
     )
-    for portfolio in (bare, full):
+    keeping = replace(bare, cash_management=CashManagement.AUTOMATIC)
+    for portfolio in (bare, full, keeping):
         for source in (None, Source("portfolios", 3, 17)):
             assert decode_portfolio(encode_portfolio(portfolio, 3, source)) == (portfolio, source)
 

@@ -210,6 +210,14 @@ PORTFOLIOS: list[tuple[Rule, str, bytes | None]] = [
         for method in ("fifo", "AVERAGE", "", 1, ["FIFO"])
     ),
     *(
+        (
+            Rule.CASH_MANAGEMENT_MUST_BE_KNOWN,
+            "cash_management",
+            text_of(PORTFOLIO | {"cash_management": kept}),
+        )
+        for kept in ("AUTOMATIC", "none", "", 1, ["explicit"])
+    ),
+    *(
         (Rule.DATE_MUST_BE_YEAR_MONTH_DAY, "opened_on", text_of(PORTFOLIO | {"opened_on": text}))
         for text in ("2024-01-02T00:00:00Z", "20240102", "2024-1-2", "2024-01-02\n")
     ),
