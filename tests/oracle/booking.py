@@ -166,13 +166,14 @@ def booked(*values: Fraction | None, disposals: list[Row] | None = None) -> Row:
     numbers = [None if value is None else shown(value) for value in values]
     row: Row = {"status": "BOOKED", "reason": None, "detail": None}
     row |= zip(AMOUNTS + AMOUNTS_LOCAL, numbers, strict=True)
-    return row | {"disposals": disposals or []}
+    return row | {"cash_movement": None, "disposals": disposals or []}
 
 
 def not_booked(status: str, reason: str, detail: str | None = None) -> Row:
     """An outcome that moves nothing."""
     row: Row = {"status": status, "reason": reason, "detail": detail}
-    return row | dict.fromkeys(AMOUNTS + AMOUNTS_LOCAL) | {"disposals": []}
+    nothing = dict.fromkeys((*AMOUNTS, *AMOUNTS_LOCAL, "cash_movement"))
+    return row | nothing | {"disposals": []}
 
 
 def book_increase(holding: Holding, trade: Trade, base_currency: str) -> Row:

@@ -40,6 +40,7 @@ def differences(
     lots: the answers of the live tables, in order of relief, by (portfolio_id, security_id).
     dead: (topic, partition, offset) of each dead letter.
     """
+    results = None if results is None else standing(results)
     bare_results = [without(row, "disposals") for row in books.results.values()]
     of_transaction = ("portfolio_id", "transaction_id")
     of_holding = ("portfolio_id", "security_id")
@@ -64,6 +65,15 @@ def differences(
     if dead is not None:
         found += dead_differences(books, list(dead))
     return found
+
+
+def standing(results: Rows) -> Rows:
+    """Without cash entries that are gone: whether there ever was one depends on how things came."""
+    return [
+        row
+        for row in results
+        if not (row["status"] == "CANCELLED" and str(row["transaction_id"]).endswith("~cash"))
+    ]
 
 
 def newest(rows: Rows, columns: Sequence[str]) -> list[Shown]:

@@ -17,6 +17,7 @@ INCREASES = {"BUY", "TRANSFER_IN", "DEPOSIT"}
 NEUTRALS = {"DIVIDEND", "INTEREST", "FEE", "TAX"}
 DECREASES = {"SELL", "TRANSFER_OUT", "WITHDRAWAL"}
 TYPES = INCREASES | NEUTRALS | DECREASES
+CASH_MANAGEMENTS = {"securities_only", "explicit", "automatic"}
 METHODS = {"FIFO", "LIFO", "HIFO", "LOFO", "AVCO"}
 # DEPOSIT and WITHDRAWAL take their amount for a quantity that is absent or zero.
 QUANTITY_FROM_AMOUNT = {"DEPOSIT", "WITHDRAWAL"}
@@ -88,6 +89,7 @@ class Account:
     booking_center: str | None
     opened_on: date | None
     version: int
+    cash_management: str = "securities_only"
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +230,13 @@ def a_method(value: object) -> str:
     return value
 
 
+def a_cash_management(value: object) -> str:
+    """Whether cash is kept, and who moves it."""
+    if type(value) is not str or value not in CASH_MANAGEMENTS:
+        raise ValueError
+    return value
+
+
 def an_fx_rate(value: object) -> Decimal:
     """A decimal > 0 with at most 9 digits before the point."""
     rate = decimal_of_digits(9)(value)
@@ -264,6 +273,7 @@ PORTFOLIO_FIELDS: Readers = {
     "booking_center": a_text,
     "opened_on": a_date,
     "version": a_version,
+    "cash_management": a_cash_management,
 }
 
 
@@ -346,6 +356,8 @@ def decode_portfolio(value: bytes | None) -> Account | Malformed:
     fields, bad = read_fields(members, PORTFOLIO_FIELDS)
     if fields["version"] is None:
         fields["version"] = 1
+    if fields["cash_management"] is None:
+        fields["cash_management"] = "securities_only"
     needed = ("portfolio_id", "base_currency", "cost_basis_method")
     bad |= {name for name in needed if fields[name] is None}
     if bad:

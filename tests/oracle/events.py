@@ -29,6 +29,7 @@ WEIGHTS = {
     "FEE": 5,
     "TAX": 5,
 }
+CASH_MANAGEMENTS = ("securities_only", "explicit", "automatic", "automatic")
 # A security of amounts near the limits, on its own so that it spoils no other holding.
 WHALE = "WHALE"
 
@@ -74,6 +75,7 @@ class Book:
     method: str
     has_record: bool
     holdings: dict[str, str]  # security_id -> trade currency
+    cash_management: str
 
 
 def records(messages: list[Message]) -> list[Record]:
@@ -172,7 +174,9 @@ class Maker:
                 name.format(place): rng.choice([base, base, rng.choice(CURRENCIES)])
                 for place, name in enumerate(names)
             }
-            | {WHALE: rng.choice(CURRENCIES)},
+            | {WHALE: rng.choice(CURRENCIES)}
+            | {rng.choice(["CASH", f"CASH_{base}", "CASH_USD"]): base},
+            cash_management=rng.choice(CASH_MANAGEMENTS),
         )
 
     def message(
@@ -205,16 +209,9 @@ class Maker:
             "name": f"Portfolio of {book.portfolio_id}",
             "opened_on": date(2019, 1, 1),
             "version": 1,
+            "cash_management": book.cash_management,
         }
-        contents = [content]
-        if self.happens(0.3):
-            contents.append(
-                content | {"version": 2, "client_id": "C 1", "booking_center": "Zürich"}
-            )
-        if self.happens(0.3):
-            contents.append(content | {"version": 4, "cost_basis_method": self.rng.choice(METHODS)})
-        if self.happens(0.2):
-            contents.append(content | {"version": 7, "base_currency": self.rng.choice(CURRENCIES)})
+        contents = self.changed(content)
         pinned = None
         if self.mess.conflicts and self.happens(0.2):
             contents.append(contents[-1] | {"cost_basis_method": "LIFO", "name": "Other"})
@@ -226,6 +223,22 @@ class Maker:
         if self.mess.junk and self.happens(0.4):
             messages.append(self.junk_message(PORTFOLIOS, book, content, FIRST_DAY))
         return messages
+
+    def changed(self, content: Content) -> list[Content]:
+        """A record and what replaced it later on, each with one thing changed."""
+        contents = [content]
+        if self.happens(0.3):
+            contents.append(
+                content | {"version": 2, "client_id": "C 1", "booking_center": "Zürich"}
+            )
+        if self.happens(0.3):
+            contents.append(content | {"version": 4, "cost_basis_method": self.rng.choice(METHODS)})
+        if self.happens(0.2):
+            contents.append(content | {"version": 7, "base_currency": self.rng.choice(CURRENCIES)})
+        if self.happens(0.3):
+            kept = self.rng.choice(CASH_MANAGEMENTS)
+            contents.append(content | {"version": 9, "cash_management": kept})
+        return contents
 
     def junk_message(self, topic: str, book: Book, content: Content, when: datetime) -> Message:
         return Message(

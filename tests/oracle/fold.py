@@ -6,7 +6,9 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 
 from tests.oracle.booking import AMOUNTS, AMOUNTS_LOCAL, Holding, Lot, Row, book, shown
+from tests.oracle.cash import book_cash, cash_trade, is_cash, opened_by
 from tests.oracle.decode import (
+    AMOUNT_UNUSED,
     DECREASES,
     INCREASES,
     Account,
@@ -85,6 +87,8 @@ def inputs(event: Trade | Cancel, record: Record) -> Row:
     row: Row = {name: getattr(event, name, None) for name in INPUTS}
     if isinstance(event, Cancel):
         row["transaction_type"] = "CANCEL"
+    cause, caused, _ = event.transaction_id.partition("~cash")
+    row["cause_transaction_id"] = cause if caused else None
     return row | {
         "source_topic": record.topic,
         "source_partition": record.partition,
@@ -96,7 +100,7 @@ def cancelled(cancel: Cancel, record: Record) -> Row:
     """The result of a transaction that was voided."""
     row = inputs(cancel, record) | {"base_currency": None, "applied_fx_rate": None}
     row |= {"status": "CANCELLED", "reason": None, "detail": None, "disposals": []}
-    return row | dict.fromkeys(AMOUNTS + AMOUNTS_LOCAL)
+    return row | dict.fromkeys((*AMOUNTS, *AMOUNTS_LOCAL, "cash_movement"))
 
 
 def position(holding: Holding, account: Account | None) -> Row:
@@ -137,15 +141,20 @@ def fold_holding(
     quotes: Quotes,
 ) -> None:
     """Book all of a holding from nothing."""
-    holding = Holding(method=account.cost_basis_method if account else default_method)
+    holds_cash = is_cash(account, key[1])
+    method = account.cost_basis_method if account else default_method
+    holding = Holding(method="AVCO" if holds_cash else method)
     for trade, record in sorted(entries, key=lambda entry: booking_order(entry[0])):
         base_currency = account.base_currency if account else trade.trade_currency
         row = inputs(trade, record) | {"base_currency": base_currency, "applied_fx_rate": None}
-        found = quotes.rate_for(trade, base_currency)
+        used = trade.transaction_type not in AMOUNT_UNUSED
+        if holds_cash:
+            used = opened_by(holding, trade) != 0
+        found = quotes.rate_for(trade, base_currency, used)
         if found is not None:
             row["applied_fx_rate"] = shown(found)
             trade = replace(trade, fx_rate=shown(found))  # as if it had said so
-        row |= book(holding, trade, base_currency)
+        row |= (book_cash if holds_cash else book)(holding, trade, base_currency)
         books.results[trade.portfolio_id, trade.transaction_id] = row
     names = {"portfolio_id": key[0], "security_id": key[1]}
     books.positions[key] = names | position(holding, account)
@@ -175,7 +184,38 @@ def expected(
             holdings.setdefault(key, []).append((event, record))
         elif isinstance(event, Cancel):
             books.results[identity(event)] = cancelled(event, record)
-    quotes = Quotes(rates, rule)
-    for key, entries in holdings.items():
-        fold_holding(books, key, entries, accounts.get(key[0]), default_method, quotes)
+    fold_all(books, holdings, accounts, default_method, Quotes(rates, rule))
     return books
+
+
+def fold_all(
+    books: Books,
+    holdings: dict[Pair, list[tuple[Trade, Record]]],
+    accounts: dict[str, Account],
+    default_method: str,
+    quotes: Quotes,
+) -> None:
+    """Book the holdings that are not cash, then those that are, with what the others moved."""
+    others = {key for key in holdings if not is_cash(accounts.get(key[0]), key[1])}
+    for key in others:
+        account = accounts.get(key[0])
+        fold_holding(books, key, holdings[key], account, default_method, quotes)
+        add_cash(holdings, holdings[key], books, account)
+    for key in holdings.keys() - others:
+        account = accounts.get(key[0])
+        fold_holding(books, key, holdings[key], account, default_method, quotes)
+
+
+def add_cash(
+    holdings: dict[Pair, list[tuple[Trade, Record]]],
+    entries: list[tuple[Trade, Record]],
+    books: Books,
+    account: Account | None,
+) -> None:
+    """What the booked transactions of a holding move of cash, as entries beside those sent."""
+    for trade, record in entries:
+        status = books.results[trade.portfolio_id, trade.transaction_id]["status"]
+        caused = cash_trade(trade, account) if status == "BOOKED" else None
+        if caused is not None:
+            key = (caused.portfolio_id, caused.security_id)
+            holdings.setdefault(key, []).append((caused, record))

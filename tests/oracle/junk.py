@@ -35,6 +35,7 @@ BAD_VALUES: dict[str, list[object]] = {
     "version": ["0", "2147483648", "1.0", "01", "one"],
     "base_currency": ["usd", "E"],
     "cost_basis_method": ["fifo", "AVG"],
+    "cash_management": ["AUTOMATIC", "cash", 1],
     "opened_on": ["2020-00-10", "2020/01/01", 2020],
 }
 NOT_JSON: list[bytes | None] = [

@@ -7,7 +7,6 @@ from fractions import Fraction
 
 from tests.oracle.booking import r
 from tests.oracle.decode import (
-    AMOUNT_UNUSED,
     Readers,
     Record,
     RefusedError,
@@ -87,10 +86,9 @@ class Quotes:
             found.append(None if first is None or second is None else first * second)
         return found
 
-    def rate_for(self, trade: Trade, base_currency: str) -> Fraction | None:
+    def rate_for(self, trade: Trade, base_currency: str, used: bool) -> Fraction | None:
         """The rate that is looked up for a transaction; None where none is needed or found."""
-        is_needed = trade.fx_rate is None and trade.transaction_type not in AMOUNT_UNUSED
-        if not is_needed or trade.trade_currency == base_currency:
+        if not used or trade.fx_rate is not None or trade.trade_currency == base_currency:
             return None
         day = trade.transaction_date.date()
         for _ in range(self.rule.age_max + 1):

@@ -7,7 +7,11 @@ from random import Random
 
 Content = dict[str, object]  # str, int, Decimal, date and aware datetime; absent fields left out
 
-DEFAULTS: Content = {"version": 1, "trade_fee": Decimal(0)}
+DEFAULTS: Content = {
+    "version": 1,
+    "trade_fee": Decimal(0),
+    "cash_management": "securities_only",
+}
 OPTIONAL = ("instrument_id", "settlement_date", "currency")
 
 

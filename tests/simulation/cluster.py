@@ -162,7 +162,11 @@ class Database:
                 _keep_newest(self.positions, (portfolio_id, security_id), record)
         elif record.topic == COMPLETED.name:
             row = msgspec.json.decode(record.value)
-            _keep_newest(self.transactions, (row["portfolio_id"], row["transaction_id"]), record)
+            key = row["portfolio_id"], row["transaction_id"]
+            if row["status"] == "CANCELLED" and row["cause_transaction_id"] is not None:
+                self.transactions.pop(key, None)
+            else:
+                _keep_newest(self.transactions, key, record)
         elif record.topic == PORTFOLIOS_CURRENT.name:
             _keep_newest(self.portfolios, record.key.decode(), record)
         else:
