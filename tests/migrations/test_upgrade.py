@@ -130,7 +130,7 @@ def test_down_and_up_again_leaves_the_same_database(database_url: str) -> None:
     assert current(database_url) is None
     upgrade(database_url)
     before = catalog(database_url)
-    assert current(database_url) == "0008"
+    assert current(database_url) == "0007"
     downgrade(database_url, "base")
     assert current(database_url) is None
     assert relations(database_url) == set()
@@ -179,7 +179,7 @@ def test_an_emptied_database_has_no_row_but_the_keys(database_url: str) -> None:
         tables = {table: f"SELECT count(*) FROM {table}" for table in metadata.tables}
         counts = {table: connection.execute(text(sql)).scalar() for table, sql in tables.items()}
     assert counts == dict.fromkeys(metadata.tables, 0) | {"api_keys": 1}
-    assert current(database_url) == "0008"
+    assert current(database_url) == "0007"
 
 
 def test_an_upgrade_of_a_database_that_is_up_to_date_changes_nothing(database_url: str) -> None:
@@ -195,7 +195,7 @@ def test_upgrades_at_the_same_time_all_succeed(database_url: str) -> None:
     with ThreadPoolExecutor(4) as pool:
         for done in [pool.submit(upgrade, database_url) for _ in range(4)]:
             done.result(timeout=30)
-    assert current(database_url) == "0008"
+    assert current(database_url) == "0007"
     assert differences(database_url) == []
 
 

@@ -7,7 +7,7 @@ twice the later entry counts; a month that is corrected often is written anew fr
 
 from alembic import op
 
-revision = "0006"
+revision = "0005"
 down_revision = "0004"
 branch_labels = None
 depends_on = None
