@@ -67,7 +67,7 @@ OF_POSITION = {
     "TAX": FlowRule(1, Amount.CHARGE, When.END, _PAID_IN),
 }
 # Where cash is kept, these move a cash holding itself.
-KEPT_IN_CASH = frozenset({"INTEREST", "FEE", "TAX"})
+KEPT_IN_CASH = frozenset({"DIVIDEND", "INTEREST", "FEE", "TAX"})
 
 _NETTED = "what is sold to buy something else never left: only the rest comes from outside"
 _ALL_FLOWS = {
@@ -93,8 +93,12 @@ OF_PORTFOLIO = {
     },
 }
 
+# Under `automatic`, of a trade or payment whose cash moves on another day, and of that cash: what is
+# not paid yet is money that came from outside, and goes back there when it is.
+NOT_SETTLED = _ALL_FLOWS
+
 
 def is_flow_of_position(transaction_type: str, setting: CashSetting, *, is_cash: bool) -> bool:
-    """Interest, fees and taxes of a cash holding that is kept stay in it, as gain or loss."""
+    """Income, fees and taxes of a cash holding that is kept stay in it, as gain or loss."""
     is_kept = is_cash and setting is not CashSetting.SECURITIES_ONLY
     return not (is_kept and transaction_type in KEPT_IN_CASH)

@@ -1,6 +1,6 @@
 """What flowed into a holding, and out of it, by the rules of `analytics.flow_rules`."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytics.flow_rules import (
+    NOT_SETTLED,
     OF_PORTFOLIO,
     OF_POSITION,
     Amount,
@@ -20,7 +21,8 @@ from calculator.money import COST_STEP, EXACT, ZERO
 from reports.history import Move, Payment
 from reports.holding_days import HoldingDays, Span
 
-Rules = Mapping[str, FlowRule]
+_OF_CASH = {"BUY": "DEPOSIT", "SELL": "WITHDRAWAL"}  # of a portfolio, where cash is kept
+RuleOf = Callable[[Move | Payment], FlowRule | None]
 
 
 class Flow(NamedTuple):
@@ -34,15 +36,23 @@ class Flow(NamedTuple):
 
 def position_flows(days: HoldingDays, span: Span, setting: CashSetting) -> Iterator[Flow]:
     """Of the holding by itself."""
-    return _flows(days, span, setting, OF_POSITION)
+    return _flows(days, span, setting, lambda each: OF_POSITION.get(each.transaction_type))
 
 
 def portfolio_flows(days: HoldingDays, span: Span, setting: CashSetting) -> Iterator[Flow]:
     """Those of the holding that are flows of its portfolio."""
-    return _flows(days, span, setting, OF_PORTFOLIO[setting])
+    return _flows(days, span, setting, lambda each: _of_portfolio(each, setting))
 
 
-def _flows(days: HoldingDays, span: Span, setting: CashSetting, rules: Rules) -> Iterator[Flow]:
+def _of_portfolio(each: Move | Payment, setting: CashSetting) -> FlowRule | None:
+    if each.other_day is None:
+        name = each.transaction_type
+        return OF_PORTFOLIO[setting].get(_OF_CASH.get(name, name) if each.is_cash else name)
+    # What the books pay from cash on the same day stays within the portfolio.
+    return None if each.other_day == each.day else NOT_SETTLED[each.transaction_type]
+
+
+def _flows(days: HoldingDays, span: Span, setting: CashSetting, rule_of: RuleOf) -> Iterator[Flow]:
     """On days without a known value at both ends there are none but what makes up for it: what
     then has a value comes in with it, and what has none any more goes out with what it had."""
     is_whole = days.is_whole
@@ -50,25 +60,27 @@ def _flows(days: HoldingDays, span: Span, setting: CashSetting, rules: Rules) ->
     last, first_day = len(span.days), span.first_ordinal
     for move in days.history.moves:
         index = move.day.toordinal() - first_day
-        if 0 < index < last and (is_whole or counted[index - 1]):
-            rule = rules.get(move.transaction_type)
+        if not move.is_payment and 0 < index < last and (is_whole or counted[index - 1]):
+            rule = rule_of(move)
             if rule is not None and (flow := _moved(move, rule, index, days)) is not None:
                 yield flow
     for payment in days.history.payments:
         index = payment.day.toordinal() - first_day
-        rule = rules.get(payment.transaction_type)
-        if rule is None or not 0 < index < last or not (is_whole or counted[index - 1]):
+        if not 0 < index < last or not (is_whole or counted[index - 1]):
             continue
-        if is_flow_of_position(payment.transaction_type, setting, is_cash=days.instrument.is_cash):
+        rule = rule_of(payment)
+        if rule is not None and is_flow_of_position(
+            payment.transaction_type, setting, is_cash=payment.is_cash
+        ):
             yield _paid(payment, rule, index, days, span)
     if not is_whole:
         yield from _made_up(days, counted)
 
 
 def _moved(move: Move, rule: FlowRule, index: int, days: HoldingDays) -> Flow | None:
-    if rule.amount is Amount.COST:
+    if not move.is_cash and rule.amount is Amount.COST:
         return Flow(index, rule.when, move.cost, move.cost_local or ZERO)
-    if rule.amount is Amount.PROCEEDS:
+    if not move.is_cash and rule.amount is Amount.PROCEEDS:
         # What was gained and what it had cost, which left with a sign.
         assert move.gain is not None
         amount, local = EXACT.subtract(move.cost, move.gain), ZERO

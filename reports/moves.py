@@ -16,11 +16,25 @@ def _listed(types: tuple[str, ...]) -> str:
 # A deposit may say its amount instead of its units; what a result says of units is what was sent.
 _UNITS = "coalesce(nullif(quantity, 0), gross_transaction_amount)"
 UNITS_MOVED = f"""CASE
+    WHEN cash_movement IS NOT NULL THEN cash_movement
     WHEN transaction_type IN ({_listed(INCREASES)}) THEN {_UNITS}
     WHEN transaction_type IN ({_listed(DECREASES)}) THEN -{_UNITS}
     ELSE 0 END"""
-# Of fees and taxes the cost is what they cost, and no cost of the holding.
-MOVES = f"transaction_type IN ({_listed(INCREASES + DECREASES)})"
+# Of fees and taxes the cost is what they cost, and no cost of the holding: unless it is kept cash.
+MOVES = f"(transaction_type IN ({_listed(INCREASES + DECREASES)}) OR cash_movement IS NOT NULL)"
+PAYMENTS = ("DIVIDEND", "INTEREST", "FEE", "TAX")
+PAYS = f"transaction_type IN ({_listed(PAYMENTS)})"
+# Under `automatic`, the day on which the cash of a trade or payment moves; of a cash entry the day
+# of its cause.
+OTHER_DAY = f"""CASE
+    WHEN cause_transaction_id IS NOT NULL THEN (
+        SELECT (cause.transaction_date AT TIME ZONE 'UTC')::date
+        FROM transactions AS cause
+        WHERE cause.portfolio_id = transactions.portfolio_id
+            AND cause.transaction_id = transactions.cause_transaction_id)
+    WHEN cash_movement IS NULL AND transaction_type IN ({_listed(("BUY", "SELL", *PAYMENTS))})
+        THEN (coalesce(settlement_date, transaction_date) AT TIME ZONE 'UTC')::date
+    END"""
 DAY = "(transaction_date AT TIME ZONE 'UTC')::date"
 
 # Of each holding, at the end of a day. One without anything BOOKED holds nothing, as in the live

@@ -78,7 +78,7 @@ def read_holdings(
         name: holding_days(each, instruments[name], prices.get(name), over)
         for name, each in chosen.items()
     }
-    return Holdings(history, over, period, CashSetting.SECURITIES_ONLY, days)
+    return Holdings(history, over, period, history.setting, days)
 
 
 def portfolio_days(holdings: Holdings) -> list[SeriesDay]:

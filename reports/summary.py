@@ -110,7 +110,7 @@ def _booked(histories: Iterable[HoldingHistory], period: Period) -> Iterator[tup
     """The caller works in `EXACT`."""
     for history in histories:
         for move in history.moves:
-            if move.day in period:
+            if move.day in period and not (move.is_payment or move.is_entry):
                 amount = abs(move.cost) if move.gain is None else move.gain - move.cost
                 yield move.transaction_type, amount
         for payment in history.payments:

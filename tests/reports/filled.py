@@ -10,7 +10,18 @@ from typing import Any
 from psycopg2 import connect
 from sqlalchemy import Table, create_engine, insert
 
-from calculator import Ledger, Portfolio, ReliefMethod, Source, Transaction, TransactionType
+from calculator import (
+    CashManagement,
+    Entry,
+    Ledger,
+    Portfolio,
+    ReliefMethod,
+    Source,
+    Transaction,
+    TransactionType,
+)
+from calculator.cash import cash_entry_id
+from calculator.rejection import Status
 from migrations.schema import fx_rates, instruments, market_prices, portfolios, transactions
 from wire.results import encode_result
 
@@ -45,17 +56,22 @@ def trade(
     fee: str = "0",
     fx_rate: str | None = None,
     hour: int = 12,
+    settles: str | None = None,
 ) -> Transaction:
     def number(text: str | None) -> Decimal | None:
         return None if text is None else Decimal(text)
 
-    year, month, day_of_month = map(int, day.split("-"))
+    def instant(text: str) -> datetime:
+        year, month, day_of_month = map(int, text.split("-"))
+        return datetime(year, month, day_of_month, hour, tzinfo=UTC)
+
     return Transaction(
         transaction_id=transaction_id,
         portfolio_id=portfolio_id,
         security_id=security_id,
         transaction_type=TransactionType[transaction_type],
-        transaction_date=datetime(year, month, day_of_month, hour, tzinfo=UTC),
+        transaction_date=instant(day),
+        settlement_date=None if settles is None else instant(settles),
         quantity=number(quantity),
         price=number(price),
         gross_transaction_amount=number(amount),
@@ -68,19 +84,26 @@ def trade(
 def results_of(
     events: Iterable[Transaction], records: Iterable[Portfolio] = ()
 ) -> list[dict[str, Any]]:
-    """What the books say of them, as rows of `transactions`."""
+    """What the books say of them and of the cash they move, as rows of `transactions`."""
     ledger = Ledger()
     for record in records:
         ledger.take_portfolio(record)
+    events = list(events)
     for offset, event in enumerate(events):
         ledger.take(event, Source("raw_transactions", 0, offset))
     ledger.settle()
-    return [_row(ledger, event) for event in events]
+    rows = []
+    for event in events:
+        entry = ledger.journal.entry(event.portfolio_id, event.transaction_id)
+        assert entry is not None
+        rows.append(_row(entry))
+        of_cash = ledger.journal.entry(event.portfolio_id, cash_entry_id(event.transaction_id))
+        if of_cash is not None and of_cash.status is not Status.CANCELLED:
+            rows.append(_row(of_cash))
+    return rows
 
 
-def _row(ledger: Ledger, event: Transaction) -> dict[str, Any]:
-    entry = ledger.journal.entry(event.portfolio_id, event.transaction_id)
-    assert entry is not None
+def _row(entry: Entry) -> dict[str, Any]:
     said = json.loads(encode_result(entry))
     row: dict[str, Any] = {column.name: said.get(column.name) for column in transactions.c}
     row.pop("updated_at")
@@ -95,6 +118,7 @@ def book(database_url: str, events: Iterable[Transaction], *records: Portfolio) 
             "portfolio_id": record.portfolio_id,
             "base_currency": record.base_currency,
             "cost_basis_method": record.cost_basis_method.value,
+            "cash_management": record.cash_management.value,
             "version": 1,
             "as_of": 1,
         }
@@ -103,11 +127,14 @@ def book(database_url: str, events: Iterable[Transaction], *records: Portfolio) 
     store(database_url, portfolios, rows)
 
 
-def portfolio(base_currency: str, method: str = "FIFO", portfolio_id: str = "P1") -> Portfolio:
+def portfolio(
+    base_currency: str, method: str = "FIFO", portfolio_id: str = "P1", cash: str | None = None
+) -> Portfolio:
     return Portfolio(
         portfolio_id=portfolio_id,
         base_currency=base_currency,
         cost_basis_method=ReliefMethod(method),
+        cash_management=CashManagement(cash or "securities_only"),
     )
 
 

@@ -82,4 +82,5 @@ def test_what_a_cash_holding_that_is_kept_earns_stays_in_it() -> None:
     assert is_flow_of_position("INTEREST", CashSetting.SECURITIES_ONLY, is_cash=True)
     assert is_flow_of_position("INTEREST", CashSetting.AUTOMATIC, is_cash=False)
     assert not is_flow_of_position("INTEREST", CashSetting.AUTOMATIC, is_cash=True)
-    assert is_flow_of_position("DIVIDEND", CashSetting.EXPLICIT, is_cash=True)
+    assert not is_flow_of_position("DIVIDEND", CashSetting.EXPLICIT, is_cash=True)
+    assert is_flow_of_position("DEPOSIT", CashSetting.EXPLICIT, is_cash=True)
