@@ -4,17 +4,18 @@ A few connections to PostgreSQL, each used by one thread at a time, as for histo
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 from fastapi import Response
 
 from analytics.bad_input import BadInput
 from api import database
 from api.keys import Access
-from api.problems import conflict, not_found
+from api.problems import conflict, not_found, unavailable
 from reports.limits import Limits
-from reports.questions import SeveralBaseCurrencies
+from reports.questions import SeveralBaseCurrencies, TooManyDays
 from reports.snapshot import Snapshot, snapshot
 from wire import workers as said
 from wire.spelled import as_json
@@ -23,6 +24,15 @@ CONNECTIONS_MAX = 2
 STATEMENT_SECONDS_MAX = 10
 
 Report = Callable[[Snapshot], object | None]
+
+
+@contextmanager
+def _late() -> Iterator[None]:
+    """A problem 503 where the answer took too long, which is no fault of PostgreSQL."""
+    try:
+        yield
+    except TimeoutError:
+        raise unavailable("answer-late", "Too much was asked at once, here or before.") from None
 
 
 class Reports:
@@ -46,7 +56,7 @@ class Reports:
         content = None
         if access.sees(portfolio_id):
             reading = asyncio.get_running_loop().run_in_executor(self._threads, self._read, report)
-            with self._outages.refused():
+            with self._outages.refused(), _late():
                 content = await asyncio.wait_for(reading, database.ANSWER_SECONDS_MAX)
         if content is None:
             if security_id is None:
@@ -62,6 +72,8 @@ class Reports:
         except SeveralBaseCurrencies:
             detail = "Its holdings are kept in several base currencies: send a portfolio record."
             raise conflict("several-base-currencies", detail) from None
+        except TooManyDays as error:
+            raise conflict("too-many-days", f"{error}: ask for explicit days.") from None
         except BadInput as error:
             # The request is good, the figures are not: a return of next to nothing, say.
             raise conflict("figures-out-of-range", str(error)) from None

@@ -1,10 +1,10 @@
 """One holding at the end of each day of a span: units, cost and value, and whether it has one."""
 
-from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from reports.columns import Amounts, Scaled, product, rounded_product, running, 
 from reports.history import HoldingHistory
 from reports.instruments import Instrument
 from reports.limits import Limits
-from reports.price_days import EPOCH, PriceDays, Prices, day_number, of_money, on_each_day
+from reports.price_days import EPOCH, PriceDays, Prices, of_money, on_each_day
 from reports.rate_days import RateDays, RateTable
 
 
@@ -57,15 +57,14 @@ class HoldingDays:
         one = Scaled(np.ones(len(exact.whole), np.int64), 0)
         return rounded_product(exact, one).where(self.is_valued & (self.units.whole != 0))
 
-    def cost_at(self, index: int) -> Decimal:
-        """At the end of the day, base currency."""
-        last = int(self.unit_value.days[index])
-        days = [day_number(move.day) for move in self.history.moves]
-        costs = (move.cost for move in self.history.moves[: bisect_right(days, last)])
-        total = ZERO
-        for cost in costs:
-            total = EXACT.add(total, cost)
-        return total
+    def costs(self) -> list[Decimal]:
+        """At the end of each day, base currency. The caller works in `EXACT`."""
+        moves = self.history.moves
+        sums = list(accumulate((move.cost for move in moves), initial=ZERO))
+        at = np.searchsorted(
+            _numbers([move.day for move in moves]), self.unit_value.days, side="right"
+        )
+        return [sums[number] for number in at.tolist()]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,7 @@ from analytics.dietz import modified_dietz
 from analytics.periods import Horizon
 from calculator.money import EXACT
 from reports.limits import Limits
-from reports.performance import covering
-from reports.questions import Asked, Named, NoPeriod, known_history, named_periods
+from reports.questions import Asked, Named, NoPeriod, covering, known_history, named_periods
 from reports.series import SeriesDay, portfolio_days, position_days, read_holdings
 from reports.snapshot import Snapshot
 

@@ -10,9 +10,10 @@ from analytics.contribution import Split, split_return
 from analytics.days import Basis
 from analytics.periods import Horizon, Period, parts, rolling_days, rolling_months
 from analytics.time_weighted import DayReturn, link
+from analytics.windows import Windows
 from reports.benchmarks import Benchmark, read_benchmark
 from reports.limits import Limits
-from reports.questions import Asked, Named, NoPeriod, known_history, named_periods
+from reports.questions import Asked, Named, NoPeriod, covering, known_history, named_periods
 from reports.returns import Earned, Return, earned, linked_return
 from reports.series import Holdings, portfolio_days, position_days, read_holdings
 from reports.snapshot import Snapshot
@@ -87,6 +88,8 @@ class _Known:
 
     asked: Asked
     earned: Earned
+    net: Windows
+    gross: Windows
     parts: Parts
     local: list[DayReturn]
     benchmark: Benchmark | None
@@ -122,14 +125,6 @@ def performance(
     )
 
 
-def covering(periods: Iterable[Period | None]) -> Period | None:
-    """The days from the first to the last of all."""
-    there = [each for each in periods if each is not None]
-    if not there:
-        return None
-    return Period(min(each.first_day for each in there), max(each.last_day for each in there))
-
-
 def _known(snapshot: Snapshot, holdings: Holdings, asked: Asked, limits: Limits) -> _Known:
     days = (
         portfolio_days(holdings)
@@ -143,6 +138,8 @@ def _known(snapshot: Snapshot, holdings: Holdings, asked: Asked, limits: Limits)
     return _Known(
         asked=asked,
         earned=gained,
+        net=Windows(gained.net),
+        gross=Windows(gained.gross, Basis.GROSS_OF_FEES),
         parts=split,
         local=local_returns(gained, split) if asked.currency_effect else [],
         benchmark=None
@@ -199,8 +196,8 @@ def _each(periods: Iterable[Period], known: _Known) -> tuple[PartReturn, ...]:
             PartReturn(
                 from_=period.first_day,
                 to=period.last_day,
-                net=link(known.earned.net[within]).total_return,
-                gross=link(known.earned.gross[within], Basis.GROSS_OF_FEES).total_return,
+                net=known.net.total_return(within),
+                gross=known.gross.total_return(within),
                 benchmark=benchmark,
             )
         )

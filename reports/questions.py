@@ -1,5 +1,6 @@
 """What is asked about the performance of a portfolio, and what cannot be answered."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -12,6 +13,7 @@ from reports.sources import Grouping
 
 STANDARD = tuple(Horizon)
 DAYS_MAX = 36_600  # a hundred years
+DAYS_TOGETHER_MAX = 2 * DAYS_MAX  # of all periods of a question
 
 
 class NoPeriod(StrEnum):
@@ -23,6 +25,10 @@ class NoPeriod(StrEnum):
 
 class SeveralBaseCurrencies(Exception):
     """Holdings of a portfolio without a record are kept in more than one: send a record."""
+
+
+class TooManyDays(Exception):
+    """A transaction of long ago makes a period longer than is answered: ask for explicit days."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +83,20 @@ def _named(each: Horizon | Period, to: date, inception: date | None) -> Named:
     found = period_of(each, to, inception)
     reason = NoPeriod.HISTORY_MUST_REACH_BACK if found is None else None
     return Named(name=name, period=found, reason=reason)
+
+
+def covering(periods: Iterable[Period | None]) -> Period | None:
+    """The days from the first to the last of all. `TooManyDays`, so that a question takes seconds
+    at most, whoever asks."""
+    there = [each for each in periods if each is not None]
+    if not there:
+        return None
+    whole = Period(min(each.first_day for each in there), max(each.last_day for each in there))
+    if whole.days > DAYS_MAX:
+        raise TooManyDays(f"{whole.first_day} to {whole.last_day} is more than {DAYS_MAX} days")
+    if sum(each.days for each in there) > DAYS_TOGETHER_MAX:
+        raise TooManyDays(f"all periods have more than {DAYS_TOGETHER_MAX} days together")
+    return whole
 
 
 def known_history(

@@ -199,6 +199,7 @@ def _costs(changes: Sequence[Decimal], parts: Iterable[HoldingDays]) -> list[Dec
     costs = list(accumulate(changes))
     for each in parts:
         if not each.is_whole:
-            for index in np.flatnonzero(~each.is_valued):
-                costs[index] -= each.cost_at(int(index))
+            of_part = each.costs()
+            for index in np.flatnonzero(~each.is_valued).tolist():
+                costs[index] -= of_part[index]
     return costs

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from analytics.periods import Period
 from reports.limits import Limits
-from reports.questions import known_history
+from reports.questions import covering, known_history
 from reports.series import SeriesDay, portfolio_days, position_days, read_holdings
 from reports.snapshot import Snapshot
 
@@ -54,7 +54,8 @@ def time_series(
     days: list[SeriesDay] = []
     inception = history.inception
     if inception is not None and inception <= last_day:
-        period = Period(max(first_day or inception, inception), last_day)
+        period = covering([Period(max(first_day or inception, inception), last_day)])
+        assert period is not None
         holdings = read_holdings(snapshot, history, period, limits)
         days = (
             portfolio_days(holdings)

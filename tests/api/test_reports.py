@@ -218,3 +218,25 @@ def test_holdings_of_several_base_currencies_have_no_return(
 def test_bad_questions_are_422_and_named(api: httpx.Client, question: object, pointer: str) -> None:
     errors = problem_of(api.post("/portfolios/P1/performance", json=question), 422)["errors"]
     assert pointer in {error["pointer"] for error in errors}
+
+
+def test_what_began_too_long_ago_is_409_and_answered_by_explicit_days(
+    history_api: httpx.Client, migrated: str
+) -> None:
+    book(migrated, [trade("B", "BUY", "1900-01-01", "1", "10")], portfolio("USD"))
+    for answer in (
+        history_api.get("/portfolios/P1/timeseries"),
+        history_api.post("/portfolios/P1/performance", json={}),
+        history_api.post("/portfolios/P1/performance/mwr", json={}),
+    ):
+        assert problem_of(answer, 409)["type"].endswith("too-many-days")
+    asked = {"periods": ["MTD", {"from": "2024-01-01", "to": "2024-01-31"}]}
+    assert history_api.post("/portfolios/P1/performance", json=asked).status_code == 200
+
+
+def test_an_answer_that_takes_too_long_does_not_blame_postgresql(
+    history_api: httpx.Client, migrated: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.database.ANSWER_SECONDS_MAX", 0)
+    problem = problem_of(history_api.get("/portfolios/P1/valuation"), 503)
+    assert problem["type"].endswith("answer-late")
