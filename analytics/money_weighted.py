@@ -151,6 +151,44 @@ def _rate(factor: Decimal) -> Decimal:
     return factor**-DAYS_PER_YEAR - 1
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invested:
+    """The part of a period on which there was money; flows at the end of their day."""
+
+    period: Period
+    begin_value: Decimal
+    flows: Sequence[Flow]
+    end_value: Decimal
+
+
+def as_invested(
+    period: Period, begin_value: Decimal, flows: Sequence[Flow], end_value: Decimal
+) -> Invested | None:
+    """From the first flow on, where the period begins with nothing, and to the last one, where it
+    ends with nothing: days without money neither earn nor lessen what was earned.
+
+    The same payments, so the same rate. Flows in order of time, one a day, at its end. None where
+    no day is left: all flows are of one.
+    https://en.wikipedia.org/wiki/Modified_Dietz_method, adjustments for the holding period
+    """
+    inner = list(flows)
+    first_day, last_day = period.first_day, period.last_day
+    if not begin_value and inner:
+        first = inner.pop(0)
+        first_day, begin_value = first.flow_date + ONE_DAY, first.amount
+    if not end_value and inner:
+        last = inner.pop()
+        last_day, end_value = last.flow_date, last.amount.copy_negate()
+    if last_day < first_day:
+        return None
+    return Invested(
+        period=Period(first_day, last_day),
+        begin_value=begin_value,
+        flows=inner,
+        end_value=end_value,
+    )
+
+
 def over_days(rate: Decimal, days: int) -> Decimal:
     """What a rate a year gives in so many days: (1 + rate)^(days / 365) - 1.
 

@@ -30,8 +30,9 @@ class PeriodRate:
     xirr: Decimal | None = None  # a year, ACT/365; null unless there is exactly one
     roots: tuple[Decimal, ...] = ()  # all of them, where there are several
     no_rate: formulas.NoRate | None = None
-    over_period: Decimal | None = None  # what the rate gives in the days of the period
-    modified_dietz: Decimal | None = None  # of the period; null: no capital on average
+    # Of the days of the period on which there was money: what the rate gives, and
+    over_period: Decimal | None = None
+    modified_dietz: Decimal | None = None  # null: no capital on average
     stale_days: int = 0
     unvalued_days: int = 0
 
@@ -84,6 +85,7 @@ def _rate(named: Named, days: list[SeriesDay]) -> PeriodRate:
     for flow in flows:
         net_flow = EXACT.add(net_flow, flow.amount)
     answer = formulas.money_weighted(period, begin, flows, end)
+    there = formulas.as_invested(period, begin, flows, end)
     rate = answer.rate if isinstance(answer, formulas.OneRoot) else None
     return PeriodRate(
         name=named.name,
@@ -97,8 +99,12 @@ def _rate(named: Named, days: list[SeriesDay]) -> PeriodRate:
         xirr=rate,
         roots=answer.rates if isinstance(answer, formulas.SeveralRoots) else (),
         no_rate=answer.reason if isinstance(answer, formulas.NoRoot) else None,
-        over_period=None if rate is None else formulas.over_days(rate, period.days),
-        modified_dietz=modified_dietz(period, begin, flows, end),
+        over_period=None
+        if rate is None or there is None
+        else formulas.over_days(rate, there.period.days),
+        modified_dietz=None
+        if there is None
+        else modified_dietz(there.period, there.begin_value, there.flows, there.end_value),
         stale_days=sum(1 for each in within if each.stale),
         unvalued_days=sum(1 for each in within if each.unvalued),
     )

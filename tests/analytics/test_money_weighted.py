@@ -12,6 +12,7 @@ from pyxirr import xirr as solver
 
 from analytics import money_weighted as module
 from analytics.days import Day, Flow, Timing, flows_of
+from analytics.dietz import modified_dietz
 from analytics.money_weighted import (
     Answer,
     NoRate,
@@ -19,6 +20,7 @@ from analytics.money_weighted import (
     OneRoot,
     Payment,
     SeveralRoots,
+    as_invested,
     money_weighted,
     over_days,
     xirr,
@@ -335,3 +337,52 @@ def test_scaling_all_money_leaves_the_rate(days: list[Day], factor: int) -> None
         return money_weighted(period, days[0].begin_value, flows_of(days), days[-1].end_value)
 
     assert answer(scaled(days, Decimal(factor))) == answer(days)
+
+
+def over(
+    first_day: str, last_day: str, begin: str, flows: dict[str, str], end: str
+) -> list[Decimal | None]:
+    """(rate over the days with money, Modified Dietz), and that the rate is the same."""
+    period = Period(date.fromisoformat(first_day), date.fromisoformat(last_day))
+    listed = [
+        Flow(flow_date=date.fromisoformat(day), amount=Decimal(text)) for day, text in flows.items()
+    ]
+    found = as_invested(period, Decimal(begin), listed, Decimal(end))
+    if found is None:
+        return [None, None]
+    inner = found.period, found.begin_value, found.flows, found.end_value
+    answer = money_weighted(*inner)
+    assert answer == money_weighted(period, Decimal(begin), listed, Decimal(end))
+    assert isinstance(answer, OneRoot)
+    return [over_days(answer.rate, found.period.days), modified_dietz(*inner)]
+
+
+@pytest.mark.parametrize(
+    ("last_day", "flows", "end"),
+    [
+        ("2023-01-02", {"2023-01-01": "1000"}, "1100"),  # a single night
+        ("2023-12-31", {"2023-01-01": "1000"}, "1100"),
+        ("2025-12-31", {"2023-01-01": "1000", "2023-12-31": "-1100"}, "0"),  # closed long ago
+        ("2025-12-31", {"2024-07-01": "1000"}, "1100"),  # and begun late
+    ],
+)
+def test_days_without_money_neither_earn_nor_lessen_what_was_earned(
+    last_day: str, flows: dict[str, str], end: str
+) -> None:
+    rate, dietz = over("2023-01-01", last_day, "0", flows, end)
+    assert dietz == Decimal("0.1")
+    assert rate is not None
+    assert abs(rate - dietz) < Decimal("1e-11")  # the rate a year was rounded
+
+
+def test_what_there_is_at_both_ends_is_left_as_it_is() -> None:
+    period, flow = Period(on(0), on(9)), Flow(flow_date=on(4), amount=Decimal(5))
+    found = as_invested(period, Decimal(100), [flow], Decimal(110))
+    assert found is not None
+    assert found.period == period
+    assert list(found.flows) == [flow]
+    assert (found.begin_value, found.end_value) == (Decimal(100), Decimal(110))
+
+
+def test_money_of_the_last_day_alone_was_never_invested() -> None:
+    assert over("2023-01-01", "2023-01-05", "0", {"2023-01-05": "1000"}, "1001") == [None, None]
