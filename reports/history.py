@@ -72,9 +72,14 @@ class HoldingHistory:
 
     security_id: str
     trade_currency: str | None = None
-    base_currency: str | None = None
+    base_currencies: set[str] = field(default_factory=set)
     moves: list[Move] = field(default_factory=list)
     payments: list[Payment] = field(default_factory=list)
+
+    @property
+    def base_currency(self) -> str | None:
+        """None where there are several: without a record each transaction's own is its base."""
+        return next(iter(self.base_currencies)) if len(self.base_currencies) == 1 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,14 +119,16 @@ def read_history(
 
     for row in snapshot.rows(moved, portfolio_id, until):
         holding = of(row[0])
-        holding.trade_currency, holding.base_currency = row[1], row[2]
+        holding.trade_currency = row[1]
+        holding.base_currencies.add(row[2])
         holding.moves.append(Move._make(row[3:]))
     for row in snapshot.rows(_OTHERS.format(other_day=other_day), portfolio_id, until):
         holding = of(row[0])
         holding.trade_currency = holding.trade_currency or row[1]
-        holding.base_currency = row[2]
+        holding.base_currencies.add(row[2])
         holding.payments.append(_payment(row))
-    bases |= {each.base_currency for each in holdings.values()}
+    for each in holdings.values():
+        bases |= each.base_currencies
     base_currency = bases.pop() if len(bases) == 1 else None
     return PortfolioHistory(portfolio_id, base_currency, holdings, setting)
 
