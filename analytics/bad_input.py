@@ -28,3 +28,7 @@ class BadInput(ValueError):
         self.field = field
         self.rule = rule
         self.detail = detail
+
+    def __reduce__(self) -> tuple[type["BadInput"], tuple[str, Rule, str]]:
+        """So that it comes out of other processes, too."""
+        return type(self), (self.field, self.rule, self.detail)

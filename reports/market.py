@@ -22,6 +22,7 @@ class Missing(StrEnum):
     PRICE_MUST_BE_RECENT = "price_must_be_recent"
     PRICE_MUST_BE_KNOWN = "price_must_be_known"
     FX_RATE_MUST_BE_KNOWN = "fx_rate_must_be_known"
+    VALUE_MUST_FIT = "value_must_fit"  # below 10^26
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from decimal import Decimal, localcontext
 from enum import StrEnum
 
 from analytics import valuation as formulas
+from analytics.bad_input import BadInput
 from analytics.exact import rounded_return
 from calculator.money import EXACT, ONE, ZERO
 from reports.limits import Limits
@@ -134,9 +135,14 @@ def _valued(holding: HoldingOn, market: Market) -> ValuedPosition:
     assert holding.base_currency is not None
     currencies = holding.trade_currency, holding.base_currency
     quoted = market.quoted(holding.security_id, *currencies)
-    value = _value(holding, quoted)
+    before = market.quoted_before(holding.security_id, *currencies)
+    missing = quoted.missing
+    try:
+        value, change = _value(holding, quoted), _change(holding, quoted, before)
+    except BadInput:
+        # An absurd price of one must not take the others their values.
+        value, change, missing = None, None, (*missing, Missing.VALUE_MUST_FIT)
     has_base = value is not None and quoted.rate is not None
-    change = _change(holding, quoted, market.quoted_before(holding.security_id, *currencies))
     instrument = market.instruments[holding.security_id]
     price = quoted.price
     return ValuedPosition(
@@ -164,8 +170,8 @@ def _valued(holding: HoldingOn, market: Market) -> ValuedPosition:
         day_change=change.change if change else None,
         day_change_local=change.change_local if change else None,
         day_change_fraction=change.change_fraction if change else None,
-        quality=_quality(quoted.missing),
-        reasons=quoted.missing,
+        quality=_quality(missing),
+        reasons=missing,
     )
 
 

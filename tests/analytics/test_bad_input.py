@@ -1,5 +1,6 @@
 """Every rule, broken once: the error names the field and the rule."""
 
+import pickle
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -161,3 +162,10 @@ def test_every_rule_has_a_case() -> None:
 
 def test_bad_input_is_a_value_error_for_who_does_not_know_it() -> None:
     assert issubclass(BadInput, ValueError)
+
+
+def test_it_comes_out_of_other_processes() -> None:
+    error = BadInput("price", Rule.AMOUNT_MUST_FIT, "too much")
+    copy = pickle.loads(pickle.dumps(error))
+    assert (copy.field, copy.rule, copy.detail) == (error.field, error.rule, error.detail)
+    assert str(copy) == str(error)

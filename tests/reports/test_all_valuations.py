@@ -80,3 +80,24 @@ def test_the_command_says_what_it_wrote(migrated: str) -> None:
     }  # fmt: skip
     assert len(rows(migrated)) == 9
     assert CliRunner().invoke(main, ["value"], env=environment).exit_code == 2
+
+
+def test_an_absurd_price_leaves_the_others_their_values(migrated: str) -> None:
+    largest = "900000000000000"
+    book(
+        migrated,
+        [
+            trade("B1", "BUY", "2024-01-10", "1", "10", security_id="A", portfolio_id="P1"),
+            trade("B2", "BUY", "2024-01-10", largest, "1", security_id="BIG", portfolio_id="P1"),
+        ],
+        portfolio("USD", portfolio_id="P1"),
+    )
+    price(migrated, "A", "USD", {"2024-03-01": "12"})
+    price(migrated, "BIG", "USD", {"2024-03-01": largest})
+    assert value_all(migrated, DAY, Limits()) == Written(1, 2, 1)
+    with looking(migrated) as snapshot:
+        found = valuation_on(snapshot, "P1", DAY, Limits())
+    assert found is not None
+    assert found.total is not None
+    assert (found.total.market_value, found.total.quality) == (12, "unvalued")
+    assert [each.reasons for each in found.positions] == [(), ("value_must_fit",)]
