@@ -109,8 +109,11 @@ class Script:
         self.note("P-1002", "NEVER-HELD", "SELL", "AMD", date(2020, 3, 9), 500)
 
     def without_rate(self) -> None:
-        """Two purchases in dollars without their rate; a correction brings only one of them."""
+        """Purchases without their rate: of one the reference data has it, of one a correction
+        brings it, and of one, in kroner by mistake, nobody knows it."""
         self.note("P-1002", "NO-RATE", "BUY", "XOM", date(2021, 4, 6), 80, fx_rate="")
+        kroner = {"trade_currency": "NOK", "fx_rate": ""}
+        self.note("P-1002", "IN-KRONER", "BUY", "HD", date(2021, 4, 6), 20, **kroner)
         found = self.note("P-1002", "RATE-FOUND", "BUY", "JPM", date(2021, 4, 6), 30)
         self.lines[-1] = found.but(fx_rate="")
         self.again(found, date(2021, 5, 20), version="2")

@@ -50,8 +50,16 @@ def portfolio_records() -> list[Record]:
     return [Record("portfolios", 0, offset, None, line) for offset, line in enumerate(lines)]
 
 
+def rate_records() -> list[Record]:
+    with (FOLDER / "fx_rates.csv").open(encoding="utf-8", newline="") as lines:
+        return [
+            Record("fx_rates", 0, offset, None, json.dumps(row).encode())
+            for offset, row in enumerate(csv.DictReader(lines))
+        ]
+
+
 TRANSACTIONS = transaction_records()
-BOOKS = expected(TRANSACTIONS, portfolio_records())
+BOOKS = expected(TRANSACTIONS, portfolio_records(), rates=rate_records())
 
 
 def test_the_files_are_those_that_the_generator_wrote() -> None:
@@ -114,7 +122,7 @@ def test_each_currency_has_a_rate_in_dollars_that_is_recent_on_every_day() -> No
     }
     assert {trade.trade_currency for trade in events()} | {
         str(row["base_currency"]) for row in BOOKS.portfolios.values()
-    } == CURRENCIES
+    } == CURRENCIES | {"NOK"}
     assert max(longest_gap(days) for days in by_pair.values()) <= Limits().fx_max_age_days
 
 
@@ -164,7 +172,8 @@ def test_the_lines_are_not_in_the_order_of_their_dates() -> None:
         ("P-1001", "OVERSOLD", {"status": "BOOKED"}),
         ("P-1001", "CROSSED", {"status": "BOOKED", "version": 2, "quantity": 45}),
         ("P-1002", "NEVER-HELD", {"reason": "quantity_must_not_exceed_holding"}),
-        ("P-1002", "NO-RATE", {"status": "PENDING", "reason": "fx_rate_must_be_known"}),
+        ("P-1002", "NO-RATE", {"status": "BOOKED", "fx_rate": None}),
+        ("P-1002", "IN-KRONER", {"status": "PENDING", "reason": "fx_rate_must_be_known"}),
         ("P-1002", "RATE-FOUND", {"status": "BOOKED", "version": 2}),
         ("P-1003", "IN-DOLLARS", {"reason": "trade_currency_must_match_the_holding"}),
         ("P-1003", "VOID-FIRST", {"status": "CANCELLED"}),
@@ -180,7 +189,12 @@ def test_the_stories_end_as_the_read_me_says(portfolio_id: str, name: str, shown
 
 def test_only_the_stories_are_left_unbooked() -> None:
     statuses = Counter(row["status"] for row in BOOKS.results.values())
-    assert statuses == {"BOOKED": 5_097, "REJECTED": 2, "PENDING": 1, "CANCELLED": 2}
+    assert statuses == {"BOOKED": 5_098, "REJECTED": 2, "PENDING": 1, "CANCELLED": 2}
+
+
+def test_without_the_rates_one_more_is_left() -> None:
+    row = expected(TRANSACTIONS, portfolio_records()).results["P-1002", "T1002-NO-RATE"]
+    assert (row["status"], row["reason"]) == ("PENDING", "fx_rate_must_be_known")
 
 
 def test_the_oversold_sale_was_rejected_until_the_late_purchase_came() -> None:
