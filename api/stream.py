@@ -148,8 +148,10 @@ class Streams:
         )
         answer = await self._workers.ask(partition, question)
         if answer.status_code in (HTTPStatus.OK, HTTPStatus.ACCEPTED):
-            found: _Event | None = _decode_event(answer.content)
-            return found
+            with suppress(msgspec.MsgspecError):  # of no healthy worker
+                found: _Event | None = _decode_event(answer.content)
+                return found
+            raise unavailable("owner-away", f"No worker answers for partition {partition} now.")
         raise _problem_of(answer)
 
 

@@ -27,6 +27,7 @@ from tests.conftest import new_database
 OPEN, READ, WRITE, ADMIN = "open", "read", "write", "admin"
 LIVE = (READ, 200, 404)  # the last: to who is for another portfolio
 LIST = (READ, 200, 200)  # without a row of it
+REPORT = (READ, 404, 404)  # of a portfolio that is not there
 INGEST = (WRITE, 202, 403)
 FOR_ALL = (WRITE, 202, None)  # only to who is for all portfolios
 SYSTEM = (ADMIN, 200, 403)
@@ -44,6 +45,13 @@ RULES: dict[str, tuple[str, int, int | None]] = {
     "GET /portfolios/{portfolio_id}/positions/{security_id}": LIVE,
     "GET /portfolios/{portfolio_id}/positions/{security_id}/lots": LIVE,
     "GET /portfolios/{portfolio_id}/transactions/{transaction_id}": LIVE,
+    "GET /portfolios/{portfolio_id}/valuation": LIVE,
+    "GET /portfolios/{portfolio_id}/stream": (READ, 503, 404),  # the worker tells no event
+    "GET /portfolios/{portfolio_id}/timeseries": REPORT,
+    "GET /portfolios/{portfolio_id}/summary": REPORT,
+    "GET /portfolios/{portfolio_id}/concentration": REPORT,
+    "POST /portfolios/{portfolio_id}/performance": REPORT,
+    "POST /portfolios/{portfolio_id}/performance/mwr": REPORT,
     "POST /ingest/transaction": INGEST,
     "POST /ingest/transactions": INGEST,
     "POST /ingest/portfolios": INGEST,
