@@ -36,6 +36,7 @@ ROUTES = {
     "/portfolios/{portfolio_id}/positions", "/portfolios/{portfolio_id}/positions/{security_id}",
     "/portfolios/{portfolio_id}/positions/{security_id}/lots",
     "/portfolios/{portfolio_id}/transactions/{transaction_id}",
+    "/portfolios/{portfolio_id}/valuation", "/portfolios/{portfolio_id}/valuation/next",
 }  # fmt: skip
 NO_BROKER = Broker(bootstrap="127.0.0.1:1")
 STORE_ROUTES = {"/livez", "/readyz", "/metrics"}
