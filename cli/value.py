@@ -35,7 +35,7 @@ STYLES = {"valued": "", "stale": "yellow", "unvalued": "red"}
 @click.command()
 @click.argument("portfolio_id", required=False)
 @click.option("--all", "is_all", is_flag=True, help="Each there is, into the table valuations.")
-@click.option("--on", "day", type=DAY, help="At the end of this day, in UTC.  [default: today]")
+@click.option("--on", "day", type=DAY, help="At the end of this day, in UTC.  [default: live]")
 @click.option(
     "--processes", default=2, show_default=True, type=click.IntRange(1, 64), help="With --all."
 )

@@ -109,6 +109,16 @@ def test_positions_show_what_is_held(booked: Portfolio) -> None:
     assert "ACME" in booked("positions", "P1").stdout
 
 
+def test_the_value_without_a_day_is_live(booked: Portfolio) -> None:
+    said = booked.json("value", "P1")
+    assert said["through"]
+    valued = {one["security_id"]: (one["quantity"], one["quality"]) for one in said["positions"]}
+    assert valued["ACME"] == ("5", "unvalued")
+    shown = booked("value", "P1").stdout
+    assert f"value of P1 on {said['on']}, in USD" in shown
+    assert "unvalued: price_must_be_known" in shown
+
+
 def test_lots_show_what_is_left_of_them(booked: Portfolio) -> None:
     (lot,) = booked.json("lots", "P1", "ACME")["lots"]
     assert (lot["lot_id"], lot["quantity"], lot["cost"]) == ("B2", "5", "551.5")
@@ -169,6 +179,7 @@ def test_a_rejection_is_explained_by_its_reason(booked: Portfolio) -> None:
     "question",
     [
         ("positions", "NOBODY"),
+        ("value", "NOBODY"),
         ("lots", "P1", "NOTHING"),
         ("transactions", "NOBODY"),
         ("transactions", "NOBODY", "--status", "BOOKED"),

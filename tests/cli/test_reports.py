@@ -88,7 +88,7 @@ def cells(said: str, name: str) -> list[str]:
     [
         (("value", "P1", "--on", DAY), f"valuation?on={DAY}"),
         (("value", "P4", "--on", DAY), f"valuation?on={DAY}"),
-        (("value", "P3"), "valuation"),
+        (("value", "P3", "--on", DAY), f"valuation?on={DAY}"),
         (("positions", "P1", "--on", "2024-01-31"), "positions?on=2024-01-31"),
         (("summary", "P1", "--to", DAY), f"summary?to={DAY}"),
         (
@@ -181,7 +181,7 @@ def test_what_is_stale_or_without_a_value_is_said(asking: Portfolio) -> None:
 
 
 def test_several_base_currencies_have_no_total(asking: Portfolio) -> None:
-    said = shown(asking, "value", "P3")
+    said = shown(asking, "value", "P3", "--on", DAY)
     assert "No total: holdings are kept in several base currencies" in said
     assert "value since" not in said
     result = asking("performance", "P3", code=1)
@@ -270,7 +270,8 @@ FUTURE = "2199-01-01"
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (("value", "NOBODY"), 1, "portfolio NOBODY is not known"),
+        (("value", "NOBODY", "--on", DAY), 1, "portfolio NOBODY is not known"),
+        (("value", "P1"), 1, "No worker answers"),  # it is live
         (("value", "P 1  "), 1, "single spaces inside"),
         (("performance", "NOBODY"), 1, "portfolio NOBODY is not known"),
         (("performance", "NOBODY", "--mwr"), 1, "portfolio NOBODY is not known"),
