@@ -7,7 +7,7 @@ from click.testing import CliRunner
 from cli.main import main
 from reports.all_valuations import Written, value_all
 from reports.limits import Limits
-from reports.valuation import valuation_on
+from reports.valuation import Quality, valuation_on
 from tests.reports.conftest import looking
 from tests.reports.filled import book, portfolio, price, rate, trade
 
@@ -99,5 +99,6 @@ def test_an_absurd_price_leaves_the_others_their_values(migrated: str) -> None:
         found = valuation_on(snapshot, "P1", DAY, Limits())
     assert found is not None
     assert found.total is not None
-    assert (found.total.market_value, found.total.quality) == (12, "unvalued")
+    assert found.total.market_value == 12
+    assert found.total.quality is Quality.UNVALUED
     assert [each.reasons for each in found.positions] == [(), ("value_must_fit",)]
