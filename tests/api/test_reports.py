@@ -238,5 +238,5 @@ def test_an_answer_that_takes_too_long_does_not_blame_postgresql(
     history_api: httpx.Client, migrated: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("api.database.ANSWER_SECONDS_MAX", 0)
-    problem = problem_of(history_api.get("/portfolios/P1/valuation"), 503)
+    problem = problem_of(history_api.get("/portfolios/P1/valuation?on=2024-01-31"), 503)
     assert problem["type"].endswith("answer-late")

@@ -113,10 +113,10 @@ def test_the_value_without_a_day_is_live(booked: Portfolio) -> None:
     said = booked.json("value", "P1")
     assert said["through"]
     valued = {one["security_id"]: (one["quantity"], one["quality"]) for one in said["positions"]}
-    assert valued["ACME"] == ("5", "unvalued")
+    assert valued["ACME"] == ("5", "stale")
     shown = booked("value", "P1").stdout
     assert f"value of P1 on {said['on']}, in USD" in shown
-    assert "unvalued: price_must_be_known" in shown
+    assert "stale: price_must_be_recent" in shown
 
 
 def test_lots_show_what_is_left_of_them(booked: Portfolio) -> None:
