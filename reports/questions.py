@@ -1,7 +1,7 @@
 """What is asked about the performance of a portfolio, and what cannot be answered."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 
@@ -115,7 +115,8 @@ def known_history(
         if security_id not in history.holdings:
             return None
         one = history.holdings[security_id]
-        history = PortfolioHistory(portfolio_id, one.base_currency, {security_id: one})
+        alone = {security_id: one}
+        history = replace(history, base_currency=one.base_currency, holdings=alone)
     if history.base_currency is None and history.holdings:
         raise SeveralBaseCurrencies
     return history
