@@ -1,6 +1,6 @@
 """A law that nothing can break says nothing: spoil the calculator, and the law must notice."""
 
-import inspect
+import sys
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -145,7 +145,7 @@ def spoil_the_other_leg(patch: pytest.MonkeyPatch) -> None:
     legs = Rates.legs
 
     def first_legs(self: Rates, currency: str, base_currency: str) -> Iterable[Pair]:
-        is_walk = inspect.stack()[1].function == "start_walks"
+        is_walk = sys._getframe(1).f_code.co_name == "start_walks"
         return list(legs(self, currency, base_currency))[: 2 if is_walk else None]
 
     patch.setattr(Rates, "legs", first_legs)
