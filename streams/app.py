@@ -122,14 +122,14 @@ class WorkerApp(Application):
         restorer, ends = Restorer(self.settings.kafka, self._tables), Ends(self.settings.kafka)
         try:
             await asyncio.to_thread(demand_decided, ends, partitions)
-            tables = await asyncio.to_thread(restorer.restore, partitions)
+            tables = await asyncio.to_thread(restorer.restore, logs)
             # Read first, so that nothing of a backlog is booked twice: under the terms of a
             # portfolio without a record, or without a rate, and then under those of the record.
             first = [TP(PORTFOLIOS.name, partition) for partition in partitions]
             known = await asyncio.to_thread(ends.patiently, first)
             await asyncio.to_thread(self._rates_table.read_to_end, ends)
             await asyncio.to_thread(self.market.demand_all, ends)
-            for partition, transactions in zip(partitions, logs, strict=True):
+            for partition, transactions in logs.items():
                 lots_max = self.settings.cached_lots_max // len(partitions)
                 lane = Lane(
                     partition, self.settings.partitions, self.settings.default_method,
@@ -162,17 +162,18 @@ class WorkerApp(Application):
             os._exit(EXIT_NOT_CO_PARTITIONED)
         return sorted(of_changelog)
 
-    async def _start_logs(self, partitions: Sequence[int]) -> list[TransactionLog]:
+    async def _start_logs(self, partitions: Sequence[int]) -> dict[int, TransactionLog]:
         """A log that starts late would fence the next owner of its partition, so that a
         revocation waits until all have started (`quiesce`)."""
         self._logs_are_started.clear()
         try:
-            return await asyncio.gather(
+            logs = await asyncio.gather(
                 *(
                     asyncio.to_thread(TransactionLog, self.settings.kafka, partition)
                     for partition in partitions
                 )
             )
+            return dict(zip(partitions, logs, strict=True))
         finally:
             self._logs_are_started.set()
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from streams import state
+from streams.leftovers import Removals, Results
 from streams.step import Headers, Outcome
 from wire.broker import Broker
 from wire.topics import (
@@ -106,6 +107,20 @@ class TransactionLog:
         assert result.error is None
         assert (result.offset is not None) == bool(changes.results)
         return Written(last.offset, result.offset)
+
+    def publish(self, results: Results, positions: Removals) -> int | None:
+        """Write these in one transaction that is no batch. Return the offset of the last result;
+        any exception means what it means in `commit`."""
+        last = Delivered()
+        self._producer.begin_transaction()
+        for key, value in results:
+            self._put(COMPLETED, key, value, self._partition, on_delivery=last)
+        for key, removed in positions:
+            self._put(POSITIONS, key, removed, self._partition)
+        self._finish()
+        assert last.error is None
+        assert (last.offset is not None) == bool(results)
+        return last.offset
 
     def _put(
         self,

@@ -3,10 +3,11 @@
 The changelog holds the books, the results topic the journal. Both are read to their ends, which
 are final: the producers of the partitions were started before, so no one else can write. Where
 the changelog holds no progress at all it was deleted, and the input topics rebuild everything;
-what was published then only says above which `as_of` to go on.
+what was published then only says above which `as_of` to go on, and
+what to withdraw of it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +17,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from calculator import Order, RateUse, Status
 from streams import state
+from streams.leftovers import Leftovers, Publisher
 from streams.rate_uses import use_key
 from streams.tables import Table, Tables
 from wire.broker import Broker
@@ -74,6 +76,15 @@ class _Published(msgspec.Struct):
     as_of: int
 
 
+class _LifeBefore:
+    """What books without a changelog published."""
+
+    def __init__(self) -> None:
+        self.as_of = 0  # the highest
+        self.last_result: int | None = None  # its offset
+        self.leftovers = Leftovers()
+
+
 _head = msgspec.json.Decoder(_Head).decode
 _published = msgspec.json.Decoder(_Published).decode
 
@@ -98,9 +109,10 @@ class Restorer:
             }
         )
 
-    def restore(self, partitions: list[int]) -> dict[int, Table]:
-        """Open and update these partitions. Blocks; reads only what the state does not hold."""
-        tables = {p: self._open(p) for p in partitions}
+    def restore(self, logs: Mapping[int, Publisher]) -> dict[int, Table]:
+        """Open and update the partitions of these logs, which fence all other writers. Blocks;
+        reads only what the state does not hold."""
+        tables = {p: self._open(p) for p in logs}
         lives = {p: _life(table) for p, table in tables.items()}
         unknown = self._read_books(tables)
         for p, table in tables.items():
@@ -110,7 +122,7 @@ class Restorer:
                 tables[p] = self._tables.open(p, anew=True)
                 self._read_books({p: tables[p]})
         self._read_journal({p: table for p, table in tables.items() if _life(table) is not None})
-        self._continue_above({p: table for p, table in tables.items() if _life(table) is None})
+        self._begin_anew({p: table for p, table in tables.items() if _life(table) is None}, logs)
         self._consumer.close()
         return tables
 
@@ -131,26 +143,35 @@ class Restorer:
         for p, records in self._read(COMPLETED, starts):
             _apply_results(tables[p], records)
 
-    def _continue_above(self, tables: Mapping[int, Table]) -> None:
-        """Without a changelog nothing is taken from what was published but the highest `as_of`.
-        Results that follow are of this life, and a later take-over must not mix the two."""
-        highest = dict.fromkeys(tables, 0)
-        results_read: dict[int, int] = {}
-        for topic in (COMPLETED, POSITIONS, PORTFOLIOS_CURRENT):
-            for p, records in self._read(topic, dict.fromkeys(tables)):
-                values = (value for _, value, _ in reversed(records) if value is not None)
-                newest = next(values, None)
-                if newest is not None:
-                    highest[p] = max(highest[p], _published(newest).as_of)
-                if topic is COMPLETED:
-                    results_read[p] = records[-1][2]
-        for p, as_of in highest.items():
-            if as_of:
-                progress = state.Progress(as_of=as_of, results_since=results_read.get(p, -1) + 1)
+    def _begin_anew(self, tables: Mapping[int, Table], logs: Mapping[int, Publisher]) -> None:
+        """Without a changelog nothing is taken from what was published but the highest `as_of`,
+        and cash entries and positions are withdrawn. Results that follow are of this life, and a later take-over
+        must not mix the two. Cut off at any point, it begins once more."""
+        for p, before in self._read_lives_before(tables).items():
+            withdrawn = before.leftovers.withdraw(logs[p], before.as_of + 1)
+            if withdrawn is not None:
+                before.as_of, before.last_result = before.as_of + 1, withdrawn
+            if before.as_of:
+                since = 0 if before.last_result is None else before.last_result + 1
+                progress = state.Progress(as_of=before.as_of, results_since=since)
                 writes = [(state.PROGRESS, state.encode_record(progress))]
-                if p in results_read:
-                    writes.append((state.RESULTS_READ, b"%d" % results_read[p]))
+                if since:
+                    writes.append((state.RESULTS_READ, b"%d" % (since - 1)))
                 tables[p].write(writes)
+
+    def _read_lives_before(self, partitions: Iterable[int]) -> dict[int, "_LifeBefore"]:
+        lives = {p: _LifeBefore() for p in partitions}
+        for topic in (COMPLETED, POSITIONS, PORTFOLIOS_CURRENT):
+            for p, records in self._read(topic, dict.fromkeys(lives)):
+                before, values = lives[p], [value for _, value, _ in records if value is not None]
+                if values:
+                    before.as_of = max(before.as_of, _published(values[-1]).as_of)
+                if topic is COMPLETED:
+                    before.last_result = records[-1][2]
+                    before.leftovers.meet_results(values)
+                elif topic is POSITIONS:
+                    before.leftovers.meet_positions((key, value) for key, value, _ in records)
+        return lives
 
     def _open(self, partition: int) -> Table:
         """The state on disk, or an empty one where it does not fit the logs."""

@@ -80,7 +80,7 @@ class Worker:
         transactions = world.variant.log(world, partition)
         disks: Any = self.disks
         restorer = MemoryRestorer(world.broker.logs, disks, records_max=7)
-        table = restorer.restore([partition])[partition]
+        table = restorer.restore({partition: transactions})[partition]
         self.read_rates(to_end=True)
         lane = world.variant.lane(
             partition, world.partitions, ReliefMethod.FIFO, table, transactions, lots_max=4,

@@ -11,6 +11,7 @@ from calculator import Rates, ReliefMethod
 from streams import state
 from streams.known_rates import KnownRates
 from streams.lane import Lane, Log
+from streams.leftovers import Removals, Results
 from streams.log import Written
 from streams.restore import Record, Restorer
 from streams.step import Headers, Outcome
@@ -139,6 +140,24 @@ class MemoryLog:
         self.commits += 1
         self.fail("behind")
         return Written(changelog, results)
+
+    def publish(self, results: Results, positions: Removals) -> int | None:
+        self.fail("before")
+        last = None
+        for key, value in results:
+            last = self.logs.append(COMPLETED, self.partition, key, value)
+        for position_key, removed in positions:
+            self.logs.append(POSITIONS, self.partition, position_key, removed)
+        self.logs.mark(COMPLETED, self.partition)
+        self.fail("behind")
+        return last
+
+
+class NoLog:
+    """Of a partition whose books are there: nothing is withdrawn before they go on."""
+
+    def publish(self, results: Results, positions: Removals) -> int:
+        raise AssertionError((results, positions))
 
 
 class MemoryRestorer(Restorer):

@@ -20,6 +20,7 @@ from tests.streams.lanes import (
     Logs,
     MemoryLog,
     MemoryRestorer,
+    NoLog,
     dump,
     lane_over,
     next_batches,
@@ -121,7 +122,7 @@ class Owner:
         log = CrashingLog(self.cluster, self)
         tables = Tables(self.cluster.folder / f"{self.number}-{self.disk}")
         restorer = MemoryRestorer(self.cluster.logs, tables, records_max=13)
-        self.table: Table = restorer.restore([self.number])[self.number]
+        self.table: Table = restorer.restore({self.number: log})[self.number]
         self.lane = lane_over(self.table, log, partition=self.number, lots_max=30)
 
     def move(self) -> None:
@@ -188,6 +189,7 @@ def test_crashes_at_every_step_and_owners_that_do_not_know_it_leave_the_books_of
     progress = [owner.lane.progress for owner in cluster.owners]
     assert sum(p.read - p.forwarded for p in progress) == EVENTS
     for owner in cluster.owners:
-        fresh = MemoryRestorer(cluster.logs, Tables(tmp_path / "fresh")).restore([owner.number])
+        restorer = MemoryRestorer(cluster.logs, Tables(tmp_path / "fresh"))
+        fresh = restorer.restore({owner.number: NoLog()})
         assert dump(fresh[owner.number]) == dump(owner.table)
         fresh[owner.number].close()

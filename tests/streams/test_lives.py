@@ -33,7 +33,8 @@ class Owner:
 
     def take_over(self) -> Table:
         self.stop()
-        self.table = MemoryRestorer(self.logs, Tables(self.folder)).restore([0])[0]
+        restorer = MemoryRestorer(self.logs, Tables(self.folder))
+        self.table = restorer.restore({0: MemoryLog(self.logs, 0)})[0]
         return self.table
 
     def work(self) -> dict[bytes, bytes]:

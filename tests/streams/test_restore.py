@@ -15,7 +15,7 @@ from streams.log import Delivered, TransactionLog
 from streams.restore import Restorer
 from streams.tables import Table, Tables
 from tests.oracle.events import generate
-from tests.streams.lanes import PARTITIONS, Logs, dump, next_batches
+from tests.streams.lanes import PARTITIONS, Logs, NoLog, dump, next_batches
 from tests.system.log import make_topics_anew, read
 from tests.wire.events import BUY, CANCEL, text_of
 from wire.broker import Broker
@@ -42,7 +42,7 @@ class History:
 
     def restored(self, folder: Path) -> dict[bytes, bytes]:
         """The state that a worker with this disk takes over."""
-        table = Restorer(self.kafka, Tables(folder)).restore([P])[P]
+        table = Restorer(self.kafka, Tables(folder)).restore({P: NoLog()})[P]
         found = dump(table)
         table.close()
         return found
@@ -225,7 +225,7 @@ def test_a_take_over_that_is_cut_off_loses_nothing(
 def test_partitions_are_restored_together_and_empty_ones_stay_empty(
     history: History, tmp_path: Path
 ) -> None:
-    tables = Restorer(history.kafka, Tables(tmp_path)).restore([P, P + 1])
+    tables = Restorer(history.kafka, Tables(tmp_path)).restore({P: NoLog(), P + 1: NoLog()})
     assert dump(tables[P]) == history.states["end"]
     assert dump(tables[P + 1]) == {}
     for table in tables.values():
@@ -233,7 +233,7 @@ def test_partitions_are_restored_together_and_empty_ones_stay_empty(
 
 
 def test_a_lane_goes_on_over_a_restored_state(history: History, tmp_path: Path) -> None:
-    table = Restorer(history.kafka, Tables(tmp_path)).restore([P])[P]
+    table = Restorer(history.kafka, Tables(tmp_path)).restore({P: NoLog()})[P]
     log = TransactionLog(history.kafka, P)
     lane = Lane(P, PARTITIONS, ReliefMethod.FIFO, table, log, 1_000, KnownRates(Rates()))
     before = lane.progress

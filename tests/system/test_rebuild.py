@@ -1,13 +1,11 @@
-import re
 import shutil
-from dataclasses import replace
 
 import psycopg2
 from confluent_kafka.admin import AdminClient
 
 from migrations.upgrade import downgrade, upgrade
 from streams.topics import create_topics
-from tests.oracle.events import Mess, Message, generate
+from tests.oracle.events import Mess, generate
 from tests.system.log import PARTITIONS, send
 from tests.system.system import System
 from wire.topics import CHANGELOG
@@ -29,19 +27,11 @@ def test_an_emptied_database_refills_by_itself(system: System) -> None:
     assert system.differences() == []
 
 
-def without_cash_entries(message: Message) -> Message:
-    """Books made anew do not know yet which cash entries were published before: CONTRACT.md says
-    what stays of them."""
-    assert message.value is not None
-    value = re.sub(rb'("cash_management"\s*:\s*)"automatic"', rb'\1"explicit"', message.value)
-    return replace(message, value=value)
-
-
 def test_a_deleted_changelog_is_made_anew_from_the_inputs(system: System) -> None:
     worker = system.worker()
     worker.start()
     system.store.start()
-    messages = [without_cash_entries(each) for each in generate(22, EVENTS, mess=MESS)]
+    messages = generate(22, EVENTS, mess=MESS)
     send(system.kafka, messages[: EVENTS // 2])
     system.wait_settled()
     before = {(r["portfolio_id"], r["transaction_id"]): r["as_of"] for r in system.newest_results()}
