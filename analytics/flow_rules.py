@@ -70,32 +70,21 @@ OF_POSITION = {
 KEPT_IN_CASH = frozenset({"DIVIDEND", "INTEREST", "FEE", "TAX"})
 
 _NETTED = "what is sold to buy something else never left: only the rest comes from outside"
-_ALL_FLOWS = {
+_PAID_AND_NETTED = "there is no cash that it could go to, but what it buys that day never left"
+# Of a portfolio. Where cash is kept and the books move it, the two sides of a trade or payment stay
+# within: neither is a flow, unless the other side has no known value.
+OF_PORTFOLIO = {
     "BUY": FlowRule(1, Amount.COST, When.NET, _NETTED),
     "SELL": FlowRule(-1, Amount.PROCEEDS, When.NET, _NETTED),
     "TRANSFER_IN": OF_POSITION["TRANSFER_IN"],
     "TRANSFER_OUT": OF_POSITION["TRANSFER_OUT"],
     "DEPOSIT": FlowRule(1, Amount.VALUE, When.NET, _NETTED),
     "WITHDRAWAL": FlowRule(-1, Amount.VALUE, When.NET, _NETTED),
-    "DIVIDEND": FlowRule(-1, Amount.INCOME, When.END, "there is no cash that it could go to"),
-    "INTEREST": FlowRule(-1, Amount.INCOME, When.END, "there is no cash that it could go to"),
+    "DIVIDEND": FlowRule(-1, Amount.INCOME, When.NET, _PAID_AND_NETTED),
+    "INTEREST": FlowRule(-1, Amount.INCOME, When.NET, _PAID_AND_NETTED),
     "FEE": FlowRule(1, Amount.CHARGE, When.END, "there is no cash that it could be paid from"),
     "TAX": FlowRule(1, Amount.CHARGE, When.END, "there is no cash that it could be paid from"),
 }
-OF_PORTFOLIO = {
-    CashSetting.SECURITIES_ONLY: _ALL_FLOWS,
-    # A trade and the movement of cash that pays it are two transactions which nothing links: on
-    # one day they cancel, and what has no other side is taken for money of the investor.
-    CashSetting.EXPLICIT: _ALL_FLOWS,
-    # All else moves between holdings of the portfolio.
-    CashSetting.AUTOMATIC: {
-        name: _ALL_FLOWS[name] for name in ("TRANSFER_IN", "TRANSFER_OUT", "DEPOSIT", "WITHDRAWAL")
-    },
-}
-
-# Under `automatic`, of a trade or payment whose cash moves on another day, and of that cash: what is
-# not paid yet is money that came from outside, and goes back there when it is.
-NOT_SETTLED = _ALL_FLOWS
 
 
 def is_flow_of_position(transaction_type: str, setting: CashSetting, *, is_cash: bool) -> bool:

@@ -78,7 +78,7 @@ class ValuedPosition(PositionValue):
 
 
 class ValuationTotal(Document):
-    """Sums over the positions that have a value in base currency."""
+    """Sums over the positions that have a value in base currency, and what is not settled yet."""
 
     market_value: Number
     cost: Number
@@ -102,6 +102,10 @@ class Valuation(Document):
     on: Date
     base_currency: str | None
     positions: list[ValuedPosition]
+    unsettled: list[ValuedPosition] = Field(
+        description="Cash that trades up to the day still owe, below zero what is owed to them; "
+        "part of the total. Of a live valuation positions have it already."
+    )
     total: ValuationTotal | None = Field(
         description="Null where holdings are kept in several base currencies, as in a portfolio "
         "without a record."

@@ -31,7 +31,7 @@ A purchase that comes late is booked where it belongs, and what it changes is bo
 
 from calculator.booked import Booked
 from calculator.booking import book
-from calculator.cash import CashManagement, CashRole, cause_of
+from calculator.cash import CashManagement, CashRole, cash_entry_id, cause_of
 from calculator.holding import Holding
 from calculator.journal import Entry, Journal, MemoryJournal, Source
 from calculator.ledger import Ledger
@@ -83,6 +83,7 @@ __all__ = [
     "Transaction",
     "TransactionType",
     "book",
+    "cash_entry_id",
     "cause_of",
     "place_of",
     "plain",

@@ -2,7 +2,7 @@
 
 from enum import Enum, StrEnum
 
-_SUFFIX = "~cash"  # no id that comes in contains `~`
+CASH_SUFFIX = "~cash"  # no id that comes in contains `~`
 
 
 class CashManagement(StrEnum):
@@ -43,9 +43,11 @@ def cash_holding(currency: str) -> str:
 
 def cash_entry_id(transaction_id: str) -> str:
     """transaction_id of the cash entry that a transaction causes."""
-    return transaction_id + _SUFFIX
+    return transaction_id + CASH_SUFFIX
 
 
 def cause_of(transaction_id: str) -> str | None:
     """transaction_id of what caused a cash entry; None for what came in."""
-    return transaction_id.removesuffix(_SUFFIX) if transaction_id.endswith(_SUFFIX) else None
+    return (
+        transaction_id.removesuffix(CASH_SUFFIX) if transaction_id.endswith(CASH_SUFFIX) else None
+    )

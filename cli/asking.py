@@ -7,12 +7,17 @@ from urllib.parse import quote
 import click
 import httpx
 
+from calculator import cause_of
 from cli import addresses
 from cli.settings import Settings
 from wire.fields import Broken, id_text
 
 ANSWER_SECONDS_MAX = 20.0
 PAGE_ITEMS_MAX = 1000  # the API gives no more at once
+
+
+class NotFound(click.ClickException):
+    """The API knows nothing of that name."""
 
 
 class Api:
@@ -33,6 +38,13 @@ class Api:
         given = {name.rstrip("_"): value for name, value in parameters.items() if value is not None}
         return self._answer("GET", parts, params=given)
 
+    def find(self, *parts: str) -> dict[str, Any] | None:
+        """As `get`; None of what there is not."""
+        try:
+            return self.get(*parts)
+        except NotFound:
+            return None
+
     def post(self, *parts: str, question: Mapping[str, Any]) -> dict[str, Any]:
         """The answer to a question that is sent as a body."""
         return self._answer("POST", parts, json=question)
@@ -45,7 +57,7 @@ class Api:
         json: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
         for part in parts:
-            broken = id_text(part)
+            broken = id_text(cause_of(part) or part)
             if isinstance(broken, Broken):
                 raise click.ClickException(broken.message)
         try:
@@ -59,6 +71,8 @@ class Api:
             raise click.ClickException(
                 f"the API at {self.url} asks for a key, and {why}: see `portfolio keys --help`"
             )
+        if answer.status_code == httpx.codes.NOT_FOUND:
+            raise NotFound(_problem(answer))
         if answer.status_code != httpx.codes.OK:
             raise click.ClickException(_problem(answer))
         content: dict[str, Any] = answer.json()

@@ -9,7 +9,15 @@ import click
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from calculator import FxRate, Kind, Rates, ReliefMethod, TransactionType, plain
+from calculator import (
+    FxRate,
+    Kind,
+    Rates,
+    ReliefMethod,
+    TransactionType,
+    cash_entry_id,
+    plain,
+)
 from cli.asking import Api
 from cli.printing import console, json_option, print_json, table
 from cli.settings import Settings
@@ -49,8 +57,8 @@ def explanation(
     api: Api, portfolio_id: str, transaction_id: str, rates: Rates | None = None
 ) -> dict[str, Any]:
     """The result and, of a booked increase, what later decreases took of its lot (AVCO: of the
-    pool it went into, so nothing can be told); and of a rate that was found what it was made of.
-    `rates` is empty as yet; without it, that is left out."""
+    pool it went into, so nothing can be told); of a rate that was found what it was made of; and
+    the cash entry it caused. `rates` is empty as yet; without it, that is left out."""
     result = api.get("portfolios", portfolio_id, "transactions", transaction_id)
     consumers: list[dict[str, Any]] = []
     is_pooled = False
@@ -64,7 +72,16 @@ def explanation(
         "consumed_by": consumers,
         "is_pooled": is_pooled,
         "rates": [_shown(rate) for rate in _rates(api, result, rates)],
+        "cash_entry": _cash_entry(api, result),
     }
+
+
+def _cash_entry(api: Api, result: dict[str, Any]) -> dict[str, Any] | None:
+    """None where it moved no cash, or is a cash entry itself."""
+    if result["status"] != "BOOKED" or result["cash_movement"] is not None:
+        return None
+    entry = cash_entry_id(result["transaction_id"])
+    return api.find("portfolios", result["portfolio_id"], "transactions", entry)
 
 
 def _rates(api: Api, result: dict[str, Any], rates: Rates | None) -> tuple[FxRate, ...]:
@@ -114,6 +131,8 @@ def described(found: dict[str, Any]) -> RenderableType:
     result = found["transaction"]
     parts: list[RenderableType] = [Text(_headline(result), style="bold")]
     parts += [Text(line) for line in _terms(result, found["rates"])]
+    if found["cash_entry"] is not None:
+        parts.append(Text(_caused(found["cash_entry"])))
     if result["status"] == "CANCELLED":
         parts.append(Text(_cancellation(result)))
     if result["disposals"]:
@@ -174,6 +193,13 @@ def _terms(result: dict[str, Any], rates: list[dict[str, str]]) -> list[str]:
         ("gain, local", result["realized_gain_loss_local"], local),
     ]
     return [f"  {name:<20} {value} {unit}".rstrip() for name, value, unit in lines if value]
+
+
+def _caused(entry: dict[str, Any]) -> str:
+    """The cash entry, in the form of the terms."""
+    moved, day = entry["cash_movement"], entry["transaction_date"][:10]
+    what = f"{moved} {entry['trade_currency']}" if moved is not None else entry["status"]
+    return f"  {'its cash entry':<20} {what} on {day}: {entry['transaction_id']}"
 
 
 def _source(rates: list[dict[str, str]]) -> str:

@@ -106,7 +106,7 @@ def shown(answer: Mapping[str, Any], days: Sequence[Mapping[str, Any]]) -> Rende
     title = f"value of {answer['portfolio_id']} on {answer['on']}" + (
         f", in {unit}" if unit else ""
     )
-    found = table(title, COLUMNS, [_row(each) for each in answer["positions"]])
+    found = table(title, COLUMNS, _rows(answer))
     total = answer["total"]
     if total is None:
         why = "No total: holdings are kept in several base currencies; send a portfolio record."
@@ -118,6 +118,14 @@ def shown(answer: Mapping[str, Any], days: Sequence[Mapping[str, Any]]) -> Rende
         style="bold",
     )  # fmt: skip
     return Group(found, *total_lines(total), *_chart(days, unit))
+
+
+def _rows(answer: Mapping[str, Any]) -> list[list[object]]:
+    rows = [_row(each) for each in answer["positions"]]
+    for each in answer["unsettled"]:
+        name, *rest = _row(each)
+        rows.append([f"{name}, unsettled", *rest])
+    return rows
 
 
 def _row(position: Mapping[str, Any]) -> list[object]:

@@ -25,6 +25,7 @@ from reports.valuation import Valued, ValuedPosition, valued_portfolio
 
 ROWS_AT_ONCE = 5_000
 _HOLDINGS = moves.HOLDINGS.format(of="AND abs(hashtext(portfolio_id)::bigint) %% %s = %s")
+_UNSETTLED = moves.UNSETTLED.format(of="AND abs(hashtext(portfolio_id)::bigint) %% %s = %s")
 _SECURITIES = "SELECT DISTINCT security_id FROM transactions WHERE security_id IS NOT NULL"
 _CURRENCIES = """
 SELECT DISTINCT trade_currency FROM transactions WHERE status = 'BOOKED'
@@ -32,13 +33,14 @@ UNION SELECT DISTINCT base_currency FROM transactions WHERE status = 'BOOKED'
 """
 _BASES = "SELECT portfolio_id, base_currency FROM portfolios"
 _FIELDS = (
-    "security_id", "quantity", "trade_currency", "base_currency", "cost", "cost_local", "price",
+    "quantity", "trade_currency", "base_currency", "cost", "cost_local", "price",
     "price_currency", "price_date", "fx_rate", "fx_rate_date", "market_value",
     "market_value_local", "unrealized_gain_loss", "unrealized_gain_loss_local", "price_gain_loss",
     "currency_gain_loss", "weight", "day_change",
 )  # fmt: skip
 _COPY = (
-    f"COPY valuations (valuation_date, portfolio_id, {', '.join(_FIELDS)}, quality, reasons)"
+    f"COPY valuations (valuation_date, portfolio_id, security_id, {', '.join(_FIELDS)},"
+    " quality, reasons)"
     " FROM STDIN"
 )
 
@@ -73,6 +75,10 @@ def _value_part(database_url: str, day: date, limits: Limits, parts: int, part: 
             state = Snapshot(cursor)
             market = _market(state, day, limits)
             bases: Mapping[str, str] = {row[0]: row[1] for row in state.rows(_BASES)}
+            end = moves.end_of(day)
+            unsettled: dict[str, list[HoldingOn]] = {}
+            for each in holdings(state.rows(_UNSETTLED, end, end, end, parts, part)):
+                unsettled.setdefault(each.portfolio_id, []).append(each)
             cursor.execute(
                 "DELETE FROM valuations WHERE valuation_date = %s"
                 " AND abs(hashtext(portfolio_id)::bigint) %% %s = %s",
@@ -80,8 +86,9 @@ def _value_part(database_url: str, day: date, limits: Limits, parts: int, part: 
             )
         with connection.cursor(name="holdings") as reading, connection.cursor() as writing:
             reading.itersize = ROWS_AT_ONCE
-            reading.execute(_HOLDINGS, (moves.end_of(day), parts, part))
-            written = _write(Snapshot(writing), _valued(holdings(reading), bases, market))
+            reading.execute(_HOLDINGS, (end, parts, part))
+            valued = _valued(holdings(reading), bases, market, unsettled)
+            written = _write(Snapshot(writing), valued)
         connection.commit()
     finally:
         connection.close()
@@ -95,12 +102,16 @@ def _market(state: Snapshot, day: date, limits: Limits) -> Market:
 
 
 def _valued(
-    rows: Iterator[HoldingOn], bases: Mapping[str, str], market: Market
+    rows: Iterator[HoldingOn],
+    bases: Mapping[str, str],
+    market: Market,
+    unsettled: Mapping[str, Sequence[HoldingOn]],
 ) -> Iterator[Valued]:
     for portfolio_id, group in groupby(rows, key=attrgetter("portfolio_id")):
         held = [holding for holding in group if holding.quantity]
-        if held:
-            yield valued_portfolio(portfolio_id, bases.get(portfolio_id), held, market)
+        owed = unsettled.get(portfolio_id, ())
+        if held or owed:
+            yield valued_portfolio(portfolio_id, bases.get(portfolio_id), held, market, owed)
 
 
 def _write(state: Snapshot, portfolios: Iterator[Valued]) -> Written:
@@ -111,7 +122,8 @@ def _write(state: Snapshot, portfolios: Iterator[Valued]) -> Written:
         positions += len(each.positions)
         unvalued += sum(1 for position in each.positions if position.market_value is None)
         head = f"{each.on}\t{each.portfolio_id}\t"
-        lines += (head + _line(position) for position in each.positions)
+        lines += (f"{head}{p.security_id}\t{_line(p)}" for p in each.positions)
+        lines += (f"{head}{p.security_id}~unsettled\t{_line(p)}" for p in each.unsettled)
         if len(lines) >= ROWS_AT_ONCE:
             _send(state, lines)
             lines = []

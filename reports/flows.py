@@ -1,6 +1,6 @@
 """What flowed into a holding, and out of it, by the rules of `analytics.flow_rules`."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytics.flow_rules import (
-    NOT_SETTLED,
     OF_PORTFOLIO,
     OF_POSITION,
     Amount,
@@ -22,7 +21,6 @@ from reports.history import Move, Payment
 from reports.holding_days import HoldingDays, Span
 
 _OF_CASH = {"BUY": "DEPOSIT", "SELL": "WITHDRAWAL"}  # of a portfolio, where cash is kept
-RuleOf = Callable[[Move | Payment], FlowRule | None]
 
 
 class Flow(NamedTuple):
@@ -36,79 +34,110 @@ class Flow(NamedTuple):
 
 def position_flows(days: HoldingDays, span: Span, setting: CashSetting) -> Iterator[Flow]:
     """Of the holding by itself."""
-    return _flows(days, span, setting, lambda each: OF_POSITION.get(each.transaction_type))
+    holding = _Holding(days, span, setting)
+    yield from (flow for _, flow in holding.flows(OF_POSITION))
+    yield from holding.made_up()
 
 
-def portfolio_flows(days: HoldingDays, span: Span, setting: CashSetting) -> Iterator[Flow]:
-    """Those of the holding that are flows of its portfolio."""
-    return _flows(days, span, setting, lambda each: _of_portfolio(each, setting))
-
-
-def _of_portfolio(each: Move | Payment, setting: CashSetting) -> FlowRule | None:
-    if each.other_day is None:
-        name = each.transaction_type
-        return OF_PORTFOLIO[setting].get(_OF_CASH.get(name, name) if each.is_cash else name)
-    # What the books pay from cash on the same day stays within the portfolio.
-    return None if each.other_day == each.day else NOT_SETTLED[each.transaction_type]
-
-
-def _flows(days: HoldingDays, span: Span, setting: CashSetting, rule_of: RuleOf) -> Iterator[Flow]:
-    """On days without a known value at both ends there are none but what makes up for it: what
-    then has a value comes in with it, and what has none any more goes out with what it had."""
-    is_whole = days.is_whole
-    counted = days.is_valued[1:] & days.is_valued[:-1]
-    last, first_day = len(span.days), span.first_ordinal
-    for move in days.history.moves:
-        index = move.day.toordinal() - first_day
-        if not move.is_payment and 0 < index < last and (is_whole or counted[index - 1]):
-            rule = rule_of(move)
-            if rule is not None and (flow := _moved(move, rule, index, days)) is not None:
+def portfolio_flows(
+    holdings: Mapping[str, HoldingDays], span: Span, setting: CashSetting
+) -> Iterator[Flow]:
+    """Those that are flows of the portfolio of these holdings. What moves from one side to another
+    within it is none, if both have a known value."""
+    counted = {name: days.counted() for name, days in holdings.items()}
+    for days in holdings.values():
+        holding = _Holding(days, span, setting)
+        for each, flow in holding.flows(OF_PORTFOLIO):
+            other = None if each.other_side is None else counted.get(each.other_side)
+            if other is None or not other[flow.at]:
                 yield flow
-    for payment in days.history.payments:
-        index = payment.day.toordinal() - first_day
-        if not 0 < index < last or not (is_whole or counted[index - 1]):
-            continue
-        rule = rule_of(payment)
-        if rule is not None and is_flow_of_position(
-            payment.transaction_type, setting, is_cash=payment.is_cash
-        ):
-            yield _paid(payment, rule, index, days, span)
-    if not is_whole:
-        yield from _made_up(days, counted)
+        yield from holding.made_up()
 
 
-def _moved(move: Move, rule: FlowRule, index: int, days: HoldingDays) -> Flow | None:
-    if not move.is_cash and rule.amount is Amount.COST:
-        return Flow(index, rule.when, move.cost, move.cost_local or ZERO)
-    if not move.is_cash and rule.amount is Amount.PROCEEDS:
-        # What was gained and what it had cost, which left with a sign.
-        assert move.gain is not None
-        amount, local = EXACT.subtract(move.cost, move.gain), ZERO
-        if move.cost_local is not None and move.gain_local is not None:
-            local = EXACT.subtract(move.cost_local, move.gain_local)
+class _Holding:
+    """On days that are not counted there are no flows but what makes up for it: what then has a
+    value comes in with it, and what has none any more goes out with what it had."""
+
+    def __init__(self, days: HoldingDays, span: Span, setting: CashSetting) -> None:
+        self._days, self._span = days, span
+        self._setting = setting
+        self._counted = days.counted()
+        # Where cash is kept, what a trade pays leaves it at the rate of the day, whatever rate the
+        # trade brings.
+        self._is_at_market = (
+            setting is not CashSetting.SECURITIES_ONLY
+            and days.history.trade_currency != span.base_currency
+        )
+
+    def flows(self, rules: Mapping[str, FlowRule]) -> Iterator[tuple[Move | Payment, Flow]]:
+        """Each with what it is of."""
+        history, setting = self._days.history, self._setting
+        for move in history.moves:
+            index = self._span.index(move.day)
+            if not move.is_payment and self._is_counted(index):
+                yield move, self._moved(move, rules, index)
+        for payment in history.payments:
+            index = self._span.index(payment.day)
+            if self._is_counted(index) and is_flow_of_position(
+                payment.transaction_type, setting, is_cash=payment.is_cash
+            ):
+                yield payment, self._paid(payment, rules[payment.transaction_type], index)
+
+    def _is_counted(self, index: int) -> bool:
+        return 0 < index < len(self._counted) and bool(self._counted[index])
+
+    def _moved(self, move: Move, rules: Mapping[str, FlowRule], index: int) -> Flow:
+        name = move.transaction_type
+        if move.is_cash and rules is OF_PORTFOLIO:
+            name = _OF_CASH.get(name, name)
+        rule = rules[name]
+        if move.is_cash or rule.amount is Amount.VALUE:
+            value = self._days.unit_value.of(move.units, index)
+            assert value is not None, "a day on which it is not known is not counted"
+            return Flow(index, rule.when, *value)
+        amount, local = move.cost, move.cost_local or ZERO
+        if rule.amount is Amount.PROCEEDS:
+            # What was gained and what it had cost, which left with a sign.
+            assert move.gain is not None
+            amount = EXACT.subtract(amount, move.gain)
+            local = EXACT.subtract(local, move.gain_local or ZERO)
+        return Flow(index, rule.when, self._at_market(amount, local, index), local)
+
+    def _at_market(self, amount: Decimal, local: Decimal, index: int) -> Decimal:
+        rate = self._days.unit_value.rate.rates[index] if self._is_at_market else None
+        return amount if rate is None else _rounded(EXACT.multiply(local, rate))
+
+    def _paid(self, payment: Payment, rule: FlowRule, index: int) -> Flow:
+        amount, local = payment.amount, payment.amount_local
+        if rule.amount is Amount.INCOME:
+            amount = EXACT.subtract(amount, payment.fee)
+            local = EXACT.subtract(local, payment.fee_local)
+        if payment.currency != self._days.history.trade_currency:
+            # Its amount in base currency is what is known for sure.
+            rate = self._days.unit_value.rate.rates[index]
+            local = _rounded(EXACT.divide(amount, rate)) if rate else ZERO
+        if rule.sign < 0:
+            amount, local = amount.copy_negate(), local.copy_negate()
         return Flow(index, rule.when, amount, local)
-    value = days.unit_value.of(move.units, index)
-    return None if value is None else Flow(index, rule.when, *value)
+
+    def made_up(self) -> Iterator[Flow]:
+        days = self._days
+        if days.is_whole:
+            return
+        value, local = days.value, days.value_local()
+        for index in _indexes(~self._counted):
+            if days.is_valued[index - 1] and (gone := value.at(index - 1)):
+                before = local.at(index - 1).copy_negate()
+                yield Flow(index, When.BEGIN, gone.copy_negate(), before)
+            if days.is_valued[index] and (come := value.at(index)):
+                yield Flow(index, When.END, come, local.at(index))
 
 
-def _paid(payment: Payment, rule: FlowRule, index: int, days: HoldingDays, span: Span) -> Flow:
-    amount, local = payment.amount, payment.amount_local
-    if rule.amount is Amount.INCOME:
-        amount = EXACT.subtract(amount, payment.fee)
-        local = EXACT.subtract(local, payment.fee_local)
-    if payment.currency != days.history.trade_currency:
-        # Its amount in base currency is what is known for sure.
-        rate = days.unit_value.rate.rates[index]
-        local = EXACT.divide(amount, rate).quantize(COST_STEP, context=EXACT) if rate else ZERO
-    if rule.sign < 0:
-        amount, local = amount.copy_negate(), local.copy_negate()
-    return Flow(index, rule.when, amount, local)
+def _indexes(mask: NDArray[np.bool_]) -> list[int]:
+    """But the first, which is of no day of the period."""
+    found: list[int] = (np.flatnonzero(mask[1:]) + 1).tolist()
+    return found
 
 
-def _made_up(days: HoldingDays, counted: NDArray[np.bool_]) -> Iterator[Flow]:
-    value, local = days.value, days.value_local()
-    for index in (np.flatnonzero(~counted) + 1).tolist():
-        if days.is_valued[index - 1] and (gone := value.at(index - 1)):
-            yield Flow(index, When.BEGIN, gone.copy_negate(), local.at(index - 1).copy_negate())
-        if days.is_valued[index] and (come := value.at(index)):
-            yield Flow(index, When.END, come, local.at(index))
+def _rounded(exact: Decimal) -> Decimal:
+    return exact.quantize(COST_STEP, context=EXACT)

@@ -1,7 +1,7 @@
 """What was booked in a portfolio, holding by holding."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
@@ -11,23 +11,24 @@ from calculator.money import COST_STEP, EXACT, ONE, ZERO
 from reports import moves
 from reports.snapshot import Row, Snapshot
 
+_DAY = "(traded_at AT TIME ZONE 'UTC')::date"
 _MOVES = f"""
-SELECT security_id, trade_currency, base_currency, {moves.DAY}, transaction_type,
+SELECT security_id, trade_currency, base_currency, {_DAY}, transaction_type,
     {moves.UNITS_MOVED}, net_cost, realized_gain_loss, {{local}},
-    cash_movement IS NOT NULL, cause_transaction_id IS NOT NULL, {{other_day}}
-FROM transactions
-WHERE portfolio_id = %s AND transaction_date < %s AND status = 'BOOKED' AND {moves.MOVES}
-ORDER BY transaction_date
+    cash_movement IS NOT NULL, cause_transaction_id IS NOT NULL, other_side
+FROM ({{traded}}) AS traded
+WHERE portfolio_id = %s AND traded_at < %s AND status = 'BOOKED' AND {moves.MOVES}
+ORDER BY traded_at
 """
 _LOCAL = "net_cost_local, realized_gain_loss_local"
 _NO_LOCAL = "NULL, NULL"
 _OTHERS = f"""
-SELECT security_id, trade_currency, base_currency, {moves.DAY}, transaction_type,
+SELECT security_id, trade_currency, base_currency, {_DAY}, transaction_type,
     coalesce(gross_transaction_amount, quantity * price), trade_fee,
-    coalesce(applied_fx_rate, fx_rate), cash_movement IS NOT NULL, {{other_day}}
-FROM transactions
-WHERE portfolio_id = %s AND transaction_date < %s AND status = 'BOOKED' AND {moves.PAYS}
-ORDER BY transaction_date
+    coalesce(applied_fx_rate, fx_rate), cash_movement IS NOT NULL, other_side
+FROM ({{traded}}) AS traded
+WHERE portfolio_id = %s AND traded_at < %s AND status = 'BOOKED' AND {moves.PAYS}
+ORDER BY traded_at
 """
 _RECORD = "SELECT base_currency, cash_management FROM portfolios WHERE portfolio_id = %s"
 
@@ -44,7 +45,7 @@ class Move(NamedTuple):
     gain_local: Decimal | None
     is_cash: bool = False  # of a cash holding that is kept
     is_entry: bool = False  # made by the books: the cash that a trade or payment moves
-    other_day: date | None = None  # of that cash, or of what moved it, where the books make it
+    other_side: str | None = None  # security_id of that cash, or of what moves it
 
     @property
     def is_payment(self) -> bool:
@@ -58,12 +59,23 @@ class Payment(NamedTuple):
     day: date
     transaction_type: str
     currency: str
-    amount: Decimal  # base currency, before the fee
-    fee: Decimal
-    amount_local: Decimal  # in `currency`
+    amount_local: Decimal  # in `currency`, before the fee
     fee_local: Decimal
+    rate: Decimal | None  # base currency per unit; None where the books needed none and had none
     is_cash: bool = False  # of a cash holding that is kept
-    other_day: date | None = None  # of the cash that it moves, where the books do that
+    other_side: str | None = None  # security_id of the cash that it moves, where the books do that
+
+    @property
+    def amount(self) -> Decimal:
+        """In base currency, as the books make it of that in the trade currency."""
+        assert self.rate is not None, "`payments_in_base` found one, or left it out"
+        return _rounded(EXACT.multiply(self.amount_local, self.rate))
+
+    @property
+    def fee(self) -> Decimal:
+        """In base currency."""
+        assert self.rate is not None
+        return _rounded(EXACT.multiply(self.fee_local, self.rate))
 
 
 @dataclass(slots=True)
@@ -102,13 +114,15 @@ class PortfolioHistory:
 def read_history(
     snapshot: Snapshot, portfolio_id: str, last_day: date, *, has_local: bool
 ) -> PortfolioHistory:
-    """Up to the end of the last day. Amounts in trade currency take their time: only if asked for."""
+    """Up to the end of the last day; a cash entry is of the day of its cause. Amounts in trade
+    currency take their time: only if asked for, or if cash is kept."""
     holdings: dict[str, HoldingHistory] = {}
     recorded = snapshot.rows(_RECORD, portfolio_id)
     bases = {row[0] for row in recorded}
     setting = next((CashSetting(row[1]) for row in recorded), CashSetting.SECURITIES_ONLY)
-    other_day = moves.OTHER_DAY if setting is CashSetting.AUTOMATIC else "NULL"
-    moved = _MOVES.format(local=_LOCAL if has_local else _NO_LOCAL, other_day=other_day)
+    traded = moves.TRADED if setting is CashSetting.AUTOMATIC else moves.PLAIN
+    has_local = has_local or setting is not CashSetting.SECURITIES_ONLY
+    moved = _MOVES.format(local=_LOCAL if has_local else _NO_LOCAL, traded=traded)
     until = moves.end_of(last_day)
 
     def of(security_id: str) -> HoldingHistory:
@@ -122,7 +136,7 @@ def read_history(
         holding.trade_currency = row[1]
         holding.base_currencies.add(row[2])
         holding.moves.append(Move._make(row[3:]))
-    for row in snapshot.rows(_OTHERS.format(other_day=other_day), portfolio_id, until):
+    for row in snapshot.rows(_OTHERS.format(traded=traded), portfolio_id, until):
         holding = of(row[0])
         holding.trade_currency = holding.trade_currency or row[1]
         holding.base_currencies.add(row[2])
@@ -134,21 +148,39 @@ def read_history(
 
 
 def _payment(row: Row) -> Payment:
-    """Amounts become base currency as the books make it of them."""
-    _, currency, base, day, transaction_type, amount, fee, fx_rate, is_cash, other_day = row
-    local, fee_local = EXACT.create_decimal(amount), fee or ZERO
-    rate = ONE if currency == base or fx_rate is None else fx_rate
+    _, currency, base, day, transaction_type, amount, fee, fx_rate, is_cash, other_side = row
     return Payment(
         day,
         transaction_type,
         currency,
-        _rounded(EXACT.multiply(_rounded(local), rate)),
-        _rounded(EXACT.multiply(fee_local, rate)),
-        _rounded(local),
-        fee_local,
+        _rounded(EXACT.create_decimal(amount)),
+        fee or ZERO,
+        ONE if currency == base else fx_rate,
         is_cash,
-        other_day,
+        other_side,
     )
+
+
+def payments_in_base(
+    history: PortfolioHistory, rate_on: Callable[[str, date], Decimal | None]
+) -> PortfolioHistory:
+    """With a rate for each payment, and without those of which none is known.
+
+    Where cash is kept it is the one of the day, as that of the cash which it moves is: the rate a
+    payment brings is what somebody reckoned with, and would be a gain or loss of that day.
+    """
+    is_kept = history.setting is not CashSetting.SECURITIES_ONLY
+
+    def rated(payment: Payment) -> Payment:
+        if payment.rate is not None and (not is_kept or payment.currency == history.base_currency):
+            return payment
+        return payment._replace(rate=rate_on(payment.currency, payment.day) or payment.rate)
+
+    holdings = {
+        name: replace(each, payments=[p for p in map(rated, each.payments) if p.rate is not None])
+        for name, each in history.holdings.items()
+    }
+    return replace(history, holdings=holdings)
 
 
 def _rounded(exact: Decimal) -> Decimal:

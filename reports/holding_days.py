@@ -9,6 +9,7 @@ from itertools import accumulate
 import numpy as np
 from numpy.typing import NDArray
 
+from analytics.flow_rules import OF_POSITION, Amount
 from calculator.money import EXACT, ONE, ZERO
 from reports.columns import Amounts, Scaled, product, rounded_product, running, scaled
 from reports.history import HoldingHistory
@@ -16,6 +17,8 @@ from reports.instruments import Instrument
 from reports.limits import Limits
 from reports.price_days import EPOCH, PriceDays, Prices, of_money, on_each_day
 from reports.rate_days import RateDays, RateTable
+
+IN_KIND = frozenset(name for name, rule in OF_POSITION.items() if rule.amount is Amount.VALUE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,17 @@ class Span:
         """The index of a day is its ordinal less this."""
         return int(self.days[0]) + EPOCH.toordinal()
 
+    def rate_on(self, currency: str, day: date) -> Decimal | None:
+        """Base currency per unit; None where it is not known, or the day is not in the span."""
+        index = self.index(day)
+        if not 0 <= index < len(self.days):
+            return None
+        return self.rates.of(currency, self.base_currency).rates[index]
+
+    def index(self, day: date) -> int:
+        """Of any day: below 0, or too high, where it is not in the span."""
+        return day.toordinal() - self.first_ordinal
+
 
 @dataclass(frozen=True, slots=True)
 class HoldingDays:
@@ -45,11 +59,21 @@ class HoldingDays:
     value: Amounts  # base currency
     is_valued: NDArray[np.bool_]
     is_stale: NDArray[np.bool_]
+    # Units came or went in kind, at a value that is not known.
+    is_moved_unvalued: NDArray[np.bool_]
 
     @property
     def is_whole(self) -> bool:
         """Valued on each day."""
-        return bool(self.is_valued.all())
+        return bool(self.is_valued.all()) and not self.is_moved_unvalued.any()
+
+    def counted(self) -> NDArray[np.bool_]:
+        """Of each day whether its value is known at both ends, and that of what moved in kind; so
+        that what happens on it is part of the figures. False for the first."""
+        found = self.is_valued & ~self.is_moved_unvalued
+        found[1:] &= self.is_valued[:-1]
+        found[0] = False
+        return found
 
     def value_local(self) -> Amounts:
         """In the trade currency; where there is no value in base currency there is none here."""
@@ -116,7 +140,17 @@ def holding_days(
         value=value.where(is_held & is_valued),
         is_valued=is_valued,
         is_stale=is_held & is_valued & (unit.age_days > span.limits.price_max_age_days),
+        is_moved_unvalued=_moved_in_kind(history, span) & ~unit.is_known,
     )
+
+
+def _moved_in_kind(history: HoldingHistory, span: Span) -> NDArray[np.bool_]:
+    """On which days units came or went at the value of the day."""
+    found = np.zeros(len(span.days), np.bool_)
+    on = {move.day for move in history.moves if move.is_cash or move.transaction_type in IN_KIND}
+    indexes = _numbers(sorted(on)) - span.days[0]
+    found[indexes[(indexes >= 0) & (indexes < len(found))]] = True
+    return found
 
 
 def _units(history: HoldingHistory, days: NDArray[np.int64]) -> Scaled:

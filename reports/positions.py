@@ -9,6 +9,7 @@ from reports import moves
 from reports.snapshot import Row, Snapshot
 
 _ONE = moves.HOLDINGS.format(of="AND portfolio_id = %s")
+_ONE_UNSETTLED = moves.UNSETTLED.format(of="AND portfolio_id = %s")
 _IS_KNOWN = """
 SELECT EXISTS (SELECT FROM portfolios WHERE portfolio_id = %s)
     OR EXISTS (SELECT FROM transactions WHERE portfolio_id = %s AND status <> 'CANCELLED')
@@ -55,8 +56,15 @@ def positions_on(snapshot: Snapshot, portfolio_id: str, day: date) -> PositionsO
     return PositionsOn(portfolio_id=portfolio_id, on=day, positions=tuple(holdings(rows)))
 
 
+def unsettled_on(snapshot: Snapshot, portfolio_id: str, day: date) -> list[HoldingOn]:
+    """Of each cash holding what trades up to the day still owe it, below zero what it owes: units
+    and cost that positions do not have yet."""
+    end = moves.end_of(day)
+    return list(holdings(snapshot.rows(_ONE_UNSETTLED, end, end, end, portfolio_id)))
+
+
 def holdings(rows: Iterable[Row]) -> Iterator[HoldingOn]:
-    """Of rows of `moves.HOLDINGS`."""
+    """Of rows of `moves.HOLDINGS` or `moves.UNSETTLED`."""
     names = HoldingOn.__slots__
     for row in rows:
         yield HoldingOn(**dict(zip(names, row, strict=True)))

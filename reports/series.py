@@ -14,7 +14,7 @@ from analytics.periods import Period
 from calculator.money import EXACT, ZERO
 from reports.columns import Amounts, of_steps
 from reports.flows import Flow, portfolio_flows, position_flows
-from reports.history import HoldingHistory, PortfolioHistory
+from reports.history import PortfolioHistory, payments_in_base
 from reports.holding_days import HoldingDays, Span, holding_days
 from reports.instruments import read_instruments
 from reports.limits import Limits
@@ -30,6 +30,7 @@ class SeriesDay:
 
     day: Day
     income: Decimal  # dividends and interest, before their fees
+    fees: Decimal  # all; those of `day` are the ones that lessened its values
     taxes: Decimal
     realized_gain_loss: Decimal
     unrealized_gain_loss: Decimal  # at the end of the day, of what has a value
@@ -68,26 +69,24 @@ def read_holdings(
     currencies = {history.base_currency}
     currencies |= {each.trade_currency for each in chosen.values() if each.trade_currency}
     currencies |= {each.cash_currency for each in instruments.values() if each.cash_currency}
+    currencies |= {paid.currency for each in chosen.values() for paid in each.payments}
     for each in prices.values():
         currencies |= each.names
     rates = read_rates(snapshot, currencies, first_day, period.last_day, limits)
     numbers = span(first_day, period.last_day)
     table = RateTable(rates, first_day, len(numbers))
     over = Span(numbers, history.base_currency, table, limits)
+    history = payments_in_base(history, over.rate_on)
     days = {
         name: holding_days(each, instruments[name], prices.get(name), over)
-        for name, each in chosen.items()
+        for name, each in history.holdings.items()
     }
     return Holdings(history, over, period, history.setting, days)
 
 
 def portfolio_days(holdings: Holdings) -> list[SeriesDay]:
     """One for each day of the period."""
-    flows = (
-        flow
-        for each in holdings.days.values()
-        for flow in portfolio_flows(each, holdings.span, holdings.setting)
-    )
+    flows = portfolio_flows(holdings.days, holdings.span, holdings.setting)
     return _series(holdings, holdings.days.values(), flows)
 
 
@@ -107,11 +106,11 @@ def _series(
     for each in parts:
         total += each.value
         stale += each.is_stale
-        unvalued += ~each.is_valued
+        unvalued += ~each.is_valued | each.is_moved_unvalued
     with localcontext(EXACT):
         values = [of_steps(steps) for steps in total.in_steps()]
         begins, ends = _timed(flows, values)
-        booked = _booked(holdings.span, (each.history for each in parts))
+        booked = _booked(holdings.span, parts)
         costs = _costs(booked.costs, parts)
         first = holdings.period.first_day
         return [
@@ -122,9 +121,10 @@ def _series(
                     flow_at_begin=begins[index],
                     flow_at_end=ends[index],
                     end_value=end_value,
-                    fees=booked.fees[index],
+                    fees=booked.counted_fees[index],
                 ),
                 booked.income[index],
+                booked.fees[index],
                 booked.taxes[index],
                 booked.gains[index],
                 end_value - costs[index],
@@ -163,34 +163,40 @@ def _timed(flows: Iterable[Flow], values: Sequence[Decimal]) -> tuple[list[Decim
 
 @dataclass(frozen=True, slots=True)
 class _Booked:
-    """By index; what was booked before the span counts at its first day."""
+    """By index; what was booked before the span counts at its first day, what was after it not."""
 
     costs: list[Decimal]
     gains: list[Decimal]
     income: list[Decimal]
     fees: list[Decimal]
     taxes: list[Decimal]
+    counted_fees: list[Decimal]  # of holdings whose value is known: others lessened none
 
 
-def _booked(over: Span, histories: Iterable[HoldingHistory]) -> _Booked:
+def _booked(over: Span, parts: Iterable[HoldingDays]) -> _Booked:
     """The caller works in `EXACT`."""
-    length, first_day = len(over.days), over.first_ordinal
-    booked = _Booked(*([ZERO] * length for _ in range(5)))
+    length = len(over.days)
+    booked = _Booked(*([ZERO] * length for _ in range(6)))
     by_type = {
         "DIVIDEND": booked.income,
         "INTEREST": booked.income,
         "FEE": booked.fees,
         "TAX": booked.taxes,
     }
-    for history in histories:
-        for move in history.moves:
-            index = max(0, move.day.toordinal() - first_day)
-            booked.costs[index] += move.cost
-            if move.gain is not None:
-                booked.gains[index] += move.gain
-        for payment in history.payments:
-            index = max(0, payment.day.toordinal() - first_day)
-            by_type[payment.transaction_type][index] += payment.amount
+    for each in parts:
+        counted = each.counted()
+        for move in each.history.moves:
+            index = max(0, over.index(move.day))
+            if index < length:
+                booked.costs[index] += move.cost
+                if move.gain is not None:
+                    booked.gains[index] += move.gain
+        for payment in each.history.payments:
+            index = max(0, over.index(payment.day))
+            if index < length:
+                by_type[payment.transaction_type][index] += payment.amount
+                if payment.transaction_type == "FEE" and counted[index]:
+                    booked.counted_fees[index] += payment.amount
     return booked
 
 

@@ -1,6 +1,6 @@
 """A portfolio at a glance: its wealth, how it is spread, and what a period brought."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, localcontext
@@ -9,10 +9,11 @@ from analytics import valuation as formulas
 from analytics.concentration import grouped
 from analytics.periods import Period
 from calculator.money import EXACT, ZERO
-from reports.history import HoldingHistory, PortfolioHistory
+from reports.history import HoldingHistory, PortfolioHistory, payments_in_base
 from reports.instruments import Instrument, read_instruments
 from reports.limits import Limits
 from reports.questions import known_history
+from reports.rates import read_rates, resolved
 from reports.snapshot import Snapshot
 from reports.sources import UNKNOWN, Grouping
 from reports.valuation import Total, Valued, ValuedPosition, valuation_on
@@ -71,9 +72,11 @@ def summary(
     valued = valuation_on(snapshot, portfolio_id, period.last_day, limits)
     if history is None or valued is None:
         return None
+    history = payments_in_base(history, _rates(snapshot, history, period, limits))
     activity = _activity(history, period)
     amounts = {each.transaction_type: each.amount for each in activity}
-    instruments = read_instruments(snapshot, [each.security_id for each in valued.positions])
+    shown = [each.security_id for each in (*valued.positions, *valued.unsettled)]
+    instruments = read_instruments(snapshot, shown)
     with localcontext(EXACT):
         return Summary(
             portfolio_id=portfolio_id,
@@ -91,6 +94,23 @@ def summary(
             unrealized_gain_loss=valued.total.unrealized_gain_loss if valued.total else None,
             activity=activity,
         )
+
+
+def _rates(
+    snapshot: Snapshot, history: PortfolioHistory, period: Period, limits: Limits
+) -> Callable[[str, date], Decimal | None]:
+    """Of the days of the period into the base currency."""
+    base = history.base_currency
+    paid = {each.currency for one in history.holdings.values() for each in one.payments}
+    if base is None or paid <= {base}:
+        return lambda currency, day: None
+    rates = read_rates(snapshot, {*paid, base}, period.first_day, period.last_day, limits)
+
+    def rate_on(currency: str, day: date) -> Decimal | None:
+        found = resolved(rates, currency, base, day)
+        return None if found is None else found.rate
+
+    return rate_on
 
 
 def _activity(history: PortfolioHistory, period: Period) -> list[Activity]:
@@ -135,7 +155,7 @@ def _shares(
     """The largest first."""
     groups = {
         each.security_id: _group(each, instruments[each.security_id], grouping)
-        for each in valued.positions
+        for each in (*valued.positions, *valued.unsettled)
         if each.market_value is not None
     }
     values = known_values(valued)
@@ -152,14 +172,15 @@ def _shares(
 
 
 def known_values(valued: Valued) -> dict[str, Decimal]:
-    """Of a portfolio in one base currency; none otherwise."""
+    """By security, with what is not settled yet; none of a portfolio in several base currencies."""
     if valued.total is None:
         return {}
-    return {
-        each.security_id: each.market_value
-        for each in valued.positions
-        if each.market_value is not None
-    }
+    found: dict[str, Decimal] = {}
+    with localcontext(EXACT):
+        for each in (*valued.positions, *valued.unsettled):
+            if each.market_value is not None:
+                found[each.security_id] = found.get(each.security_id, ZERO) + each.market_value
+    return found
 
 
 def _group(position: ValuedPosition, instrument: Instrument, grouping: Grouping) -> str:

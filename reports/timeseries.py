@@ -78,7 +78,7 @@ def _told(each: SeriesDay) -> TimeSeriesDay:
         flow_at_end=each.day.flow_at_end,
         end_value=each.day.end_value,
         income=each.income,
-        fees=each.day.fees,
+        fees=each.fees,
         taxes=each.taxes,
         realized_gain_loss=each.realized_gain_loss,
         unrealized_gain_loss=each.unrealized_gain_loss,

@@ -13,7 +13,7 @@ from analytics.exact import rounded_return
 from calculator.money import EXACT, ONE, ZERO
 from reports.limits import Limits
 from reports.market import Market, Missing, Quoted, read_market
-from reports.positions import HoldingOn, positions_on
+from reports.positions import HoldingOn, positions_on, unsettled_on
 from reports.snapshot import Snapshot
 
 _BASE_CURRENCY = "SELECT base_currency FROM portfolios WHERE portfolio_id = %s"
@@ -61,7 +61,8 @@ class ValuedPosition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Total:
-    """Sums over the positions that have a value; what has none is counted, with its cost."""
+    """Sums over the positions that have a value, and what is not settled yet; what has none is
+    counted, with its cost."""
 
     market_value: Decimal
     cost: Decimal
@@ -81,12 +82,14 @@ class Total:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Valued:
     """`total` is null where holdings are kept in several base currencies, as they may be in a
-    portfolio without a record."""
+    portfolio without a record. `unsettled` is cash that trades owe, below zero is owed to them:
+    `positions` do not have it yet."""
 
     portfolio_id: str
     on: date
     base_currency: str | None
     positions: tuple[ValuedPosition, ...]
+    unsettled: tuple[ValuedPosition, ...]
     total: Total | None
 
 
@@ -96,15 +99,17 @@ def valuation_on(snapshot: Snapshot, portfolio_id: str, day: date, limits: Limit
     if found is None:
         return None
     held = [holding for holding in found.positions if holding.quantity]
+    unsettled = unsettled_on(snapshot, portfolio_id, day)
     recorded = snapshot.rows(_BASE_CURRENCY, portfolio_id)
     market = read_market(
         snapshot,
-        (holding.security_id for holding in held),
-        currencies_of(held),
+        (holding.security_id for holding in (*held, *unsettled)),
+        currencies_of([*held, *unsettled]),
         day,
         limits,
     )
-    return valued_portfolio(portfolio_id, recorded[0][0] if recorded else None, held, market)
+    base = recorded[0][0] if recorded else None
+    return valued_portfolio(portfolio_id, base, held, market, unsettled)
 
 
 def currencies_of(held: Iterable[HoldingOn]) -> set[str]:
@@ -114,19 +119,25 @@ def currencies_of(held: Iterable[HoldingOn]) -> set[str]:
 
 
 def valued_portfolio(
-    portfolio_id: str, recorded_base: str | None, held: Sequence[HoldingOn], market: Market
+    portfolio_id: str,
+    recorded_base: str | None,
+    held: Sequence[HoldingOn],
+    market: Market,
+    unsettled: Sequence[HoldingOn] = (),
 ) -> Valued:
     """Of holdings that have units. Who knows no record says None for its base currency."""
-    bases = {holding.base_currency for holding in held}
+    bases = {holding.base_currency for holding in (*held, *unsettled)}
     if recorded_base is not None:
         bases.add(recorded_base)
-    positions = [_valued(holding, market) for holding in held]
+    valued = [_valued(holding, market) for holding in (*held, *unsettled)]
+    told = _weighted(valued) if len(bases) <= 1 else valued
     return Valued(
         portfolio_id=portfolio_id,
         on=market.day,
         base_currency=bases.pop() if len(bases) == 1 else None,
-        positions=tuple(_weighted(positions) if len(bases) <= 1 else positions),
-        total=_total(positions) if len(bases) <= 1 else None,
+        positions=tuple(told[: len(held)]),
+        unsettled=tuple(told[len(held) :]),
+        total=_total(valued, len(held)) if len(bases) <= 1 else None,
     )
 
 
@@ -206,17 +217,22 @@ def _quality(missing: Sequence[Missing]) -> Quality:
 
 def _weighted(positions: Sequence[ValuedPosition]) -> list[ValuedPosition]:
     """With weights that sum to 1, if what is valued is worth anything in total."""
-    values = {each.security_id: each.market_value for each in positions}
-    known = {name: value for name, value in values.items() if value is not None}
+    known = {
+        str(number): each.market_value
+        for number, each in enumerate(positions)
+        if each.market_value is not None
+    }
     if sum(known.values(), ZERO) <= 0:
         return list(positions)
     weights = formulas.weights(known)
-    return [replace(each, weight=weights.get(each.security_id)) for each in positions]
+    return [replace(each, weight=weights.get(str(number))) for number, each in enumerate(positions)]
 
 
-def _total(positions: Sequence[ValuedPosition]) -> Total:
+def _total(positions: Sequence[ValuedPosition], held: int) -> Total:
+    """The first so many are positions, what follows is not settled yet."""
     valued = [each for each in positions if each.market_value is not None]
-    counts = Counter(each.quality for each in positions)
+    counts = Counter(each.quality for each in positions[:held])
+    qualities = {each.quality for each in positions}
     with localcontext(EXACT):
         changed = [each for each in valued if each.day_change is not None]
         change = _sum(each.day_change for each in changed)
@@ -230,8 +246,8 @@ def _total(positions: Sequence[ValuedPosition]) -> Total:
             cost_unvalued=_sum(each.cost for each in positions if each.market_value is None),
             day_change=change,
             day_change_fraction=rounded_return(change / before) if before > 0 else None,
-            day_change_positions=len(changed),
-            quality=next((each for each in reversed(Quality) if counts[each]), Quality.VALUED),
+            day_change_positions=sum(each.day_change is not None for each in positions[:held]),
+            quality=next((each for each in reversed(Quality) if each in qualities), Quality.VALUED),
             valued=counts[Quality.VALUED],
             stale=counts[Quality.STALE],
             unvalued=counts[Quality.UNVALUED],

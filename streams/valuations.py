@@ -115,6 +115,7 @@ def valuation_of(
         "portfolio_id": valued.portfolio_id,
         "on": valued.on,
         "base_currency": valued.base_currency,
+        "unsettled": [],  # whatever is booked is in the positions
         "total": msgspec.Raw(total),
         "as_of": held.as_of,
         "through": through._asdict(),

@@ -1,6 +1,7 @@
 """Exchange rates from a file to the books, as commands tell of them and `verify` counts them."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -83,3 +84,26 @@ def test_the_rate_is_in_the_list_of_transactions(booked: Portfolio) -> None:
     assert {one["transaction_id"]: one["applied_fx_rate"] for one in items} == {
         "B": "1.1", "S": None, "C": None,
     }  # fmt: skip
+
+
+def test_what_a_trade_moved_of_cash_is_told_with_it_and_leads_back(
+    booked: Portfolio, tmp_path: Path
+) -> None:
+    record = {"portfolio_id": "K", "base_currency": "USD", "cash_management": "automatic"}
+    trade = TRADES[1] | {
+        "portfolio_id": "K",
+        "security_id": "ACME",
+        "settlement_date": "2024-02-05",
+    }
+    purchase = trade | {"transaction_id": "K1", "transaction_type": "BUY"}
+    for line in (record, purchase):
+        (tmp_path / "line.jsonl").write_text(json.dumps(line))
+        booked("ingest", tmp_path / "line.jsonl")
+        wait_until_applied(booked.settings, 60)
+    entry = booked.json("explain", "K", "K1")["cash_entry"]
+    assert (entry["cash_movement"], entry["security_id"]) == ("-6800", "CASH_EUR")
+    shown = booked("explain", "K", "K1").stdout
+    assert "its cash entry       -6800 EUR on 2024-02-05: K1~cash" in shown
+    assert "caused by            K1" in booked("explain", "K", "K1~cash").stdout
+    assert booked.json("explain", "K", "K1~cash")["cash_entry"] is None
+    assert booked.json("explain", "P", "B")["cash_entry"] is None

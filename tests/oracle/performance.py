@@ -13,7 +13,9 @@ CONTEXT = Context(prec=120, rounding=ROUND_HALF_EVEN)
 STEP = Decimal("1e-12")
 ZERO = Decimal(0)
 FX_AGE = 7
-SOMETHING = ("begin_value", "end_value", "fees", "flow_at_begin", "flow_at_end")
+SOMETHING = ("begin_value", "end_value", "counted_fees", "flow_at_begin", "flow_at_end")
+IN_KIND = ("TRANSFER_IN", "TRANSFER_OUT", "DEPOSIT", "WITHDRAWAL")
+NETTED = ("BUY", "SELL", "DEPOSIT", "WITHDRAWAL", "DIVIDEND", "INTEREST")
 IN, OUT = ("BUY", "TRANSFER_IN", "DEPOSIT"), ("SELL", "TRANSFER_OUT", "WITHDRAWAL")
 
 Rows = Sequence[Mapping[str, Any]]
@@ -108,17 +110,28 @@ class Holding:
         worth = unit_value(self.market, self.security, self.currency, self.base, day)
         return None if worth is None else r(held * worth[0] * worth[1])
 
+    def on(self, day: date) -> Rows:
+        return [row for row in self.rows if row["transaction_date"].date() == day]
+
+    def is_known(self, day: date) -> bool:
+        """Its value, and that of what came and went in kind."""
+        in_kind = any(row["transaction_type"] in IN_KIND for row in self.on(day))
+        worth = unit_value(self.market, self.security, self.currency, self.base, day)
+        return self.value(day) is not None and (worth is not None or not in_kind)
+
+    def is_counted(self, day: date) -> bool:
+        return self.is_known(day) and self.value(day - timedelta(days=1)) is not None
+
     def flows(self, day: date) -> list[tuple[str, Decimal]]:
         """(type, amount into the holding)."""
         before, after = self.value(day - timedelta(days=1)), self.value(day)
-        if before is None or after is None:
+        if not self.is_counted(day):
             return [("LEAVES", -(before or ZERO)), ("COMES", after or ZERO)]
         found = []
-        for row in self.rows:
-            if row["transaction_date"].date() == day:
-                amount = self.flow(row, day)
-                if amount is not None:
-                    found.append((row["transaction_type"], amount))
+        for row in self.on(day):
+            amount = self.flow(row, day)
+            if amount is not None:
+                found.append((row["transaction_type"], amount))
         return found
 
     def flow(self, row: Mapping[str, Any], day: date) -> Decimal | None:
@@ -166,7 +179,7 @@ def _day(holdings: Iterable[Holding], rows: Rows, day: date) -> dict[str, Decima
     begin = sum((each.value(before) or ZERO for each in holdings), ZERO)
     end = sum((each.value(day) or ZERO for each in holdings), ZERO)
     flows = [flow for each in holdings for flow in each.flows(day)]
-    netted = [amount for kind, amount in flows if kind in ("BUY", "SELL", "DEPOSIT", "WITHDRAWAL")]
+    netted = [amount for kind, amount in flows if kind in NETTED]
     at_begin = sum((amount for kind, amount in flows if kind == "LEAVES"), ZERO)
     at_end = sum((amount for _, amount in flows), ZERO) - at_begin - sum(netted, ZERO)
     net = sum(netted, ZERO)
@@ -183,11 +196,14 @@ def _day(holdings: Iterable[Holding], rows: Rows, day: date) -> dict[str, Decima
         "end_value": end,
         "income": _paid(today, "DIVIDEND", "INTEREST"),
         "fees": _paid(today, "FEE"),
+        "counted_fees": _paid(
+            [row for each in holdings if each.is_counted(day) for row in each.on(day)], "FEE"
+        ),
         "taxes": _paid(today, "TAX"),
         "realized_gain_loss": sum((row["realized_gain_loss"] or ZERO for row in today), ZERO),
         "unrealized_gain_loss": end
         - sum((each.cost(day) for each in holdings if each.value(day) is not None), ZERO),
-        "unvalued": Decimal(sum(each.value(day) is None for each in holdings)),
+        "unvalued": Decimal(sum(not each.is_known(day) for each in holdings)),
     }
 
 
@@ -207,7 +223,7 @@ def linked(days: Iterable[Mapping[str, Decimal]], fees: bool = False) -> Decimal
         for day in days:
             capital = day["begin_value"] + day["flow_at_begin"]
             gain = day["end_value"] - capital - day["flow_at_end"]
-            gain += day["fees"] if fees else ZERO
+            gain += day["counted_fees"] if fees else ZERO
             if capital > 0:
                 factor *= 1 + gain / capital
             elif any(day[name] for name in SOMETHING):

@@ -6,11 +6,13 @@ from decimal import Decimal
 import pytest
 
 from analytics.periods import Period
+from reports.all_valuations import value_all
 from reports.history import read_history
 from reports.limits import Limits
 from reports.positions import positions_on
 from reports.series import SeriesDay, portfolio_days, position_days, read_holdings
 from reports.summary import summary
+from reports.valuation import Valued, valuation_on
 from tests.reports.conftest import looking
 from tests.reports.filled import book, portfolio, price, rate, trade
 
@@ -86,12 +88,58 @@ def test_without_cash_all_of_it_is(migrated: str) -> None:
     assert flows(days_of(migrated)) == [1000, 603, -10, 5, -239, -7]
 
 
-def test_a_trade_that_is_not_paid_yet_gains_nothing_by_that(migrated: str) -> None:
-    fill(migrated, "automatic", settles="2024-03-04")
+@pytest.mark.parametrize("settles", ["2024-03-04", "2024-03-01", "2024-03-30"])
+def test_a_trade_counts_from_its_own_day_whenever_it_settles(migrated: str, settles: str) -> None:
+    fill(migrated, "automatic", settles=settles)
     days = days_of(migrated)
-    assert flows(days) == [1000, 603, 0, -603, 0, 0]
-    assert values(days) == [1000, 1600, 1610, 1062, 1121, 1128]
+    assert flows(days) == [1000, 0, 0, 0, 0, 0]
+    assert values(days) == [1000, 997, 1007, 1062, 1121, 1128]
     assert gains(days) == [0, -3, 10, 55, 59, 7]
+
+
+def valued(database_url: str, day: int) -> Valued:
+    with looking(database_url) as snapshot:
+        found = valuation_on(snapshot, "P1", date(2024, 3, day), LIMITS)
+    assert found is not None
+    assert found.total is not None
+    return found
+
+
+@pytest.mark.parametrize(
+    ("settles", "day", "held", "owed"),
+    [
+        ("2024-03-04", 2, {"ACME": 600, "CASH_USD": 1000}, [-603]),
+        ("2024-03-04", 4, {"ACME": 660, "CASH_USD": 402}, []),
+        ("2024-03-01", 1, {"CASH_USD": 397}, [603]),
+        ("2024-03-01", 2, {"ACME": 600, "CASH_USD": 397}, []),
+    ],
+)
+def test_what_is_not_settled_yet_is_part_of_the_total_and_of_no_position(
+    migrated: str, settles: str, day: int, held: dict[str, int], owed: list[int]
+) -> None:
+    fill(migrated, "automatic", settles=settles)
+    found = valued(migrated, day)
+    assert {each.security_id: each.market_value for each in found.positions} == held
+    assert [each.quantity for each in found.unsettled] == owed
+    assert found.total is not None
+    assert found.total.market_value == sum(held.values()) + sum(owed)
+    assert found.total.valued == len(held)
+    weights = [each.weight or 0 for each in (*found.positions, *found.unsettled)]
+    assert sum(weights) == 1
+    with looking(migrated) as snapshot:
+        told = summary(snapshot, "P1", Period(FIRST, date(2024, 3, day)), LIMITS)
+    assert told is not None
+    shares = told.allocation["currency"]
+    assert [each.market_value for each in shares] == [found.total.market_value]
+
+
+def test_what_is_not_settled_yet_has_a_row_among_all_values(migrated: str) -> None:
+    fill(migrated, "automatic", settles="2024-03-04")
+    written = value_all(migrated, date(2024, 3, 3), LIMITS, processes=1)
+    assert (written.portfolios, written.positions) == (1, 2)
+    with looking(migrated) as snapshot:
+        rows = snapshot.rows("SELECT security_id, market_value FROM valuations")
+    assert dict(rows) == {"ACME": 600, "CASH_USD": 1010, "CASH_USD~unsettled": -603}
 
 
 def test_of_the_cash_holding_itself_all_that_moves_it_flows_but_what_it_earns(

@@ -39,36 +39,27 @@ def rows() -> dict[str, list[str]]:
     return {name: rest for types, *rest in cells for name in types.split(", ")}
 
 
-def told(rule: FlowRule | None) -> str:
-    if rule is None:
-        return "no"
+def told(rule: FlowRule) -> str:
     return f"{'in' if rule.sign > 0 else 'out'}, {rule.when}"
 
 
 def test_there_is_a_rule_for_each_type() -> None:
     types = {each.name for each in TransactionType}
-    assert set(OF_POSITION) == types == set(rows())
-    for rules in OF_PORTFOLIO.values():
-        assert set(rules) <= types
-    assert set(OF_PORTFOLIO) == set(CashSetting)
+    assert set(OF_POSITION) == set(OF_PORTFOLIO) == types == set(rows())
 
 
 @pytest.mark.parametrize("name", list(OF_POSITION))
 def test_the_table_of_flows_is_the_one_that_is_used(name: str) -> None:
-    position, outside, automatic, amount, _ = rows()[name]
+    position, portfolio, amount, _ = rows()[name]
     assert position == told(OF_POSITION[name])
-    assert outside == told(OF_PORTFOLIO[CashSetting.SECURITIES_ONLY].get(name))
-    assert outside == told(OF_PORTFOLIO[CashSetting.EXPLICIT].get(name))
-    assert automatic == told(OF_PORTFOLIO[CashSetting.AUTOMATIC].get(name))
+    assert portfolio == told(OF_PORTFOLIO[name])
     assert amount == AMOUNTS[OF_POSITION[name].amount]
-    for rules in OF_PORTFOLIO.values():
-        if name in rules:
-            assert rules[name].amount is OF_POSITION[name].amount
-            assert rules[name].sign == OF_POSITION[name].sign
+    assert OF_PORTFOLIO[name].amount is OF_POSITION[name].amount
+    assert OF_PORTFOLIO[name].sign == OF_POSITION[name].sign
 
 
 def test_every_rule_has_a_reason_and_a_time() -> None:
-    every = [*OF_POSITION.values(), *(r for each in OF_PORTFOLIO.values() for r in each.values())]
+    every = [*OF_POSITION.values(), *OF_PORTFOLIO.values()]
     assert all(len(rule.reason) > 20 for rule in every)
     assert {rule.when for rule in OF_POSITION.values()} == {When.BEGIN, When.END}
 
