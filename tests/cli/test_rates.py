@@ -89,7 +89,8 @@ def test_the_rate_is_in_the_list_of_transactions(booked: Portfolio) -> None:
 def test_what_a_trade_moved_of_cash_is_told_with_it_and_leads_back(
     booked: Portfolio, tmp_path: Path
 ) -> None:
-    record = {"portfolio_id": "K", "base_currency": "USD", "cash_management": "automatic"}
+    terms = {"base_currency": "USD", "cost_basis_method": "FIFO", "cash_management": "automatic"}
+    record = {"portfolio_id": "K"} | terms
     trade = TRADES[1] | {
         "portfolio_id": "K",
         "security_id": "ACME",
