@@ -19,6 +19,7 @@ import click
 import psycopg2
 
 from analytics.periods import Period
+from bench.engines import Engine
 from bench.figures import Figure, Report
 from bench.machine import describe
 from bench.stage import BenchmarkError, Stage
@@ -154,6 +155,10 @@ def figures(database_url: str, holdings: int, days: int, runs: int) -> list[Figu
         ours = [each.day.end_value for each in series(state, last)]
         if ours != plain_values(state, last):
             raise BenchmarkError("the columns do not say what Decimals say")
+    engine = Engine(database_url)
+    if ours != engine.end_values(PORTFOLIO):
+        engine.close()
+        raise BenchmarkError("the columns do not say what Polars says")
     found = [
         measured("all standard periods", runs,
                  asking(lambda state: performance(state, PORTFOLIO, Asked(to=last), Limits())),
@@ -162,11 +167,15 @@ def figures(database_url: str, holdings: int, days: int, runs: int) -> list[Figu
         measured("of that: prices, a month in a row", runs,
                  asking(lambda state: read_price_days(state, names, FIRST, last)), None),
         measured("instead: prices row by row, COPY", runs, asking(rows), None),
+        measured("instead: prices row by row, Arrow", runs, engine.prices, None),
+        measured("instead: the end values alone, Polars over Arrow", runs,
+                 lambda: engine.end_values(PORTFOLIO), None),
         measured("instead: sums by day in SQL, one quantity for all", runs, asking(by_day), None),
         measured("instead: the end values alone, in Decimals", 1,
                  asking(lambda state: plain_values(state, last)), None),
     ]  # fmt: skip
     connection.close()
+    engine.close()
     return found
 
 
