@@ -10,9 +10,13 @@ from decimal import Decimal
 from analytics.bad_input import BadInput, Rule
 from calculator.money import AMOUNT_LIMIT, ZERO, rounded
 
+_DIGITS = AMOUNT_LIMIT.adjusted()  # before the point
+
 
 def check_amount(field: str, amount: object) -> None:
     """Any sign. `BadInput` unless a finite Decimal below 10^26, taken absolutely."""
+    if type(amount) is Decimal and amount.is_finite() and amount.adjusted() < _DIGITS:
+        return  # long series have a hundred thousand
     if not isinstance(amount, Decimal):
         detail = f"{type(amount).__name__} {amount!r}"
         raise BadInput(field, Rule.AMOUNT_MUST_BE_A_DECIMAL, detail)

@@ -19,6 +19,7 @@ import click
 import psycopg2
 
 from analytics.periods import Period
+from api.server import spare_collector
 from bench.engines import Engine
 from bench.figures import Figure, Report
 from bench.machine import describe
@@ -159,6 +160,7 @@ def figures(database_url: str, holdings: int, days: int, runs: int) -> list[Figu
     if ours != engine.end_values(PORTFOLIO):
         engine.close()
         raise BenchmarkError("the columns do not say what Polars says")
+    spare_collector()  # as the API does
     found = [
         measured("all standard periods", runs,
                  asking(lambda state: performance(state, PORTFOLIO, Asked(to=last), Limits())),

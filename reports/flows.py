@@ -61,7 +61,7 @@ class _Holding:
     def __init__(self, days: HoldingDays, span: Span, setting: CashSetting) -> None:
         self._days, self._span = days, span
         self._setting = setting
-        self._counted = days.counted()
+        self._counted: list[bool] = days.counted().tolist()
         # Where cash is kept, what a trade pays leaves it at the rate of the day, whatever rate the
         # trade brings.
         self._is_at_market = (
@@ -71,20 +71,20 @@ class _Holding:
 
     def flows(self, rules: Mapping[str, FlowRule]) -> Iterator[tuple[Move | Payment, Flow]]:
         """Each with what it is of."""
-        history, setting = self._days.history, self._setting
+        history, counted, first_day = self._days.history, self._counted, self._span.first_ordinal
+        last = len(counted)
         for move in history.moves:
-            index = self._span.index(move.day)
-            if not move.is_payment and self._is_counted(index):
+            index = move.day.toordinal() - first_day
+            if 0 < index < last and counted[index] and not (move.is_cash and move.is_payment):
                 yield move, self._moved(move, rules, index)
         for payment in history.payments:
-            index = self._span.index(payment.day)
-            if self._is_counted(index) and is_flow_of_position(
-                payment.transaction_type, setting, is_cash=payment.is_cash
-            ):
+            index = payment.day.toordinal() - first_day
+            if 0 < index < last and counted[index] and self._flows(payment):
                 yield payment, self._paid(payment, rules[payment.transaction_type], index)
 
-    def _is_counted(self, index: int) -> bool:
-        return 0 < index < len(self._counted) and bool(self._counted[index])
+    def _flows(self, payment: Payment) -> bool:
+        name, is_cash = payment.transaction_type, payment.is_cash
+        return is_flow_of_position(name, self._setting, is_cash=is_cash)
 
     def _moved(self, move: Move, rules: Mapping[str, FlowRule], index: int) -> Flow:
         name = move.transaction_type
@@ -101,10 +101,12 @@ class _Holding:
             assert move.gain is not None
             amount = EXACT.subtract(amount, move.gain)
             local = EXACT.subtract(local, move.gain_local or ZERO)
-        return Flow(index, rule.when, self._at_market(amount, local, index), local)
+        if self._is_at_market:
+            amount = self._at_market(amount, local, index)
+        return Flow(index, rule.when, amount, local)
 
     def _at_market(self, amount: Decimal, local: Decimal, index: int) -> Decimal:
-        rate = self._days.unit_value.rate.rates[index] if self._is_at_market else None
+        rate = self._days.unit_value.rate.rates[index]
         return amount if rate is None else _rounded(EXACT.multiply(local, rate))
 
     def _paid(self, payment: Payment, rule: FlowRule, index: int) -> Flow:
@@ -125,7 +127,7 @@ class _Holding:
         if days.is_whole:
             return
         value, local = days.value, days.value_local()
-        for index in _indexes(~self._counted):
+        for index in _indexes(~days.counted()):
             if days.is_valued[index - 1] and (gone := value.at(index - 1)):
                 before = local.at(index - 1).copy_negate()
                 yield Flow(index, When.BEGIN, gone.copy_negate(), before)

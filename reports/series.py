@@ -183,10 +183,11 @@ def _booked(over: Span, parts: Iterable[HoldingDays]) -> _Booked:
         "FEE": booked.fees,
         "TAX": booked.taxes,
     }
+    first_day = over.first_ordinal
     for each in parts:
         counted = each.counted()
         for move in each.history.moves:
-            index = max(0, over.index(move.day))
+            index = max(0, move.day.toordinal() - first_day)
             if index < length:
                 booked.costs[index] += move.cost
                 if move.gain is not None:
