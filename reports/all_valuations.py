@@ -21,7 +21,7 @@ from reports.limits import Limits
 from reports.market import Market, read_market
 from reports.positions import HoldingOn, holdings
 from reports.snapshot import Snapshot
-from reports.valuation import Valued, ValuedPosition, valued_portfolio
+from reports.valuation import NO_RECORD, Record, Valued, ValuedPosition, valued_portfolio
 
 ROWS_AT_ONCE = 5_000
 _HOLDINGS = moves.HOLDINGS.format(of="AND abs(hashtext(portfolio_id)::bigint) %% %s = %s")
@@ -31,7 +31,7 @@ _CURRENCIES = """
 SELECT DISTINCT trade_currency FROM transactions WHERE status = 'BOOKED'
 UNION SELECT DISTINCT base_currency FROM transactions WHERE status = 'BOOKED'
 """
-_BASES = "SELECT portfolio_id, base_currency FROM portfolios"
+_RECORDS = "SELECT portfolio_id, base_currency, cash_management FROM portfolios"
 _FIELDS = (
     "quantity", "trade_currency", "base_currency", "cost", "cost_local", "price",
     "price_currency", "price_date", "fx_rate", "fx_rate_date", "market_value",
@@ -74,7 +74,7 @@ def _value_part(database_url: str, day: date, limits: Limits, parts: int, part: 
         with connection.cursor() as cursor:
             state = Snapshot(cursor)
             market = _market(state, day, limits)
-            bases: Mapping[str, str] = {row[0]: row[1] for row in state.rows(_BASES)}
+            records = {row[0]: Record.of(row[1:]) for row in state.rows(_RECORDS)}
             end = moves.end_of(day)
             unsettled: dict[str, list[HoldingOn]] = {}
             for each in holdings(state.rows(_UNSETTLED, end, end, end, parts, part)):
@@ -87,7 +87,7 @@ def _value_part(database_url: str, day: date, limits: Limits, parts: int, part: 
         with connection.cursor(name="holdings") as reading, connection.cursor() as writing:
             reading.itersize = ROWS_AT_ONCE
             reading.execute(_HOLDINGS, (end, parts, part))
-            valued = _valued(holdings(reading), bases, market, unsettled)
+            valued = _valued(holdings(reading), records, market, unsettled)
             written = _write(Snapshot(writing), valued)
         connection.commit()
     finally:
@@ -103,7 +103,7 @@ def _market(state: Snapshot, day: date, limits: Limits) -> Market:
 
 def _valued(
     rows: Iterator[HoldingOn],
-    bases: Mapping[str, str],
+    records: Mapping[str, Record],
     market: Market,
     unsettled: Mapping[str, Sequence[HoldingOn]],
 ) -> Iterator[Valued]:
@@ -111,7 +111,8 @@ def _valued(
         held = [holding for holding in group if holding.quantity]
         owed = unsettled.get(portfolio_id, ())
         if held or owed:
-            yield valued_portfolio(portfolio_id, bases.get(portfolio_id), held, market, owed)
+            record = records.get(portfolio_id, NO_RECORD)
+            yield valued_portfolio(portfolio_id, record, held, market, owed)
 
 
 def _write(state: Snapshot, portfolios: Iterator[Valued]) -> Written:

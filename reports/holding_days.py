@@ -15,7 +15,7 @@ from reports.columns import Amounts, Scaled, product, rounded_product, running, 
 from reports.history import HoldingHistory
 from reports.instruments import Instrument
 from reports.limits import Limits
-from reports.price_days import EPOCH, PriceDays, Prices, of_money, on_each_day
+from reports.price_days import EPOCH, PriceDays, Prices, of_money, on_each_day, or_money
 from reports.rate_days import RateDays, RateTable
 
 IN_KIND = frozenset(name for name, rule in OF_POSITION.items() if rule.amount is Amount.VALUE)
@@ -116,17 +116,22 @@ class UnitValue:
 
 
 def holding_days(
-    history: HoldingHistory, instrument: Instrument, prices: Prices | None, span: Span
+    history: HoldingHistory,
+    instrument: Instrument,
+    prices: Prices | None,
+    span: Span,
+    *,
+    is_kept: bool,
 ) -> HoldingDays:
-    """Of a holding that had a transaction."""
+    """Of a holding that had a transaction; `is_kept`: it is cash that its portfolio keeps."""
     assert history.trade_currency is not None
-    is_cash = instrument.is_cash
-    quoted = (
-        of_money(instrument.cash_currency or history.trade_currency, span.days)
-        if is_cash
-        else on_each_day(prices, span.days)
-    )
-    multiplier = ONE if is_cash else instrument.multiplier
+    multiplier = instrument.multiplier
+    if is_kept:
+        quoted, multiplier = of_money(history.trade_currency, span.days), ONE
+    else:
+        quoted = on_each_day(prices, span.days)
+        if instrument.is_cash:
+            quoted = or_money(quoted, instrument.cash_currency or history.trade_currency)
     unit = _unit_value(quoted, multiplier, history.trade_currency, span)
     units = _units(history, span.days)
     is_held = units.whole != 0

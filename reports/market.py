@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from typing import NamedTuple
 
 from analytics.valuation import Quote
 from calculator import Resolved
@@ -23,6 +24,15 @@ class Missing(StrEnum):
     PRICE_MUST_BE_KNOWN = "price_must_be_known"
     FX_RATE_MUST_BE_KNOWN = "fx_rate_must_be_known"
     VALUE_MUST_FIT = "value_must_fit"  # below 10^26
+
+
+class Held(NamedTuple):
+    """What is asked about: a security, in terms of a holding of it."""
+
+    security_id: str
+    trade_currency: str
+    base_currency: str
+    keeps_cash: bool  # its portfolio does, so that a unit of cash is one of its currency
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,48 +64,30 @@ class Market:
     prices_before: Mapping[str, Price]
     rates: RateTable
     # Of many portfolios most hold the same things.
-    _found: dict[tuple[date, str, str, str], Quoted] = field(default_factory=dict)
+    _found: dict[tuple[date, Held], Quoted] = field(default_factory=dict)
 
-    def quoted(self, security_id: str, trade_currency: str, base_currency: str) -> Quoted:
+    def quoted(self, held: Held) -> Quoted:
         """At the end of the day."""
-        return self._once(self.day, self.prices, security_id, trade_currency, base_currency)
+        return self._once(self.day, self.prices, held)
 
-    def quoted_before(self, security_id: str, trade_currency: str, base_currency: str) -> Quoted:
+    def quoted_before(self, held: Held) -> Quoted:
         """At the end of the day before."""
-        day = day_before(self.day)
-        return self._once(day, self.prices_before, security_id, trade_currency, base_currency)
+        return self._once(day_before(self.day), self.prices_before, held)
 
-    def _once(
-        self,
-        day: date,
-        prices: Mapping[str, Price],
-        security_id: str,
-        trade_currency: str,
-        base_currency: str,
-    ) -> Quoted:
-        key = day, security_id, trade_currency, base_currency
-        found = self._found.get(key)
+    def _once(self, day: date, prices: Mapping[str, Price], held: Held) -> Quoted:
+        found = self._found.get((day, held))
         if found is None:
-            found = self._found[key] = self._quoted(
-                day, prices, security_id, trade_currency, base_currency
-            )
+            found = self._found[day, held] = self._quoted(day, prices, held)
         return found
 
-    def _quoted(
-        self,
-        day: date,
-        prices: Mapping[str, Price],
-        security_id: str,
-        trade_currency: str,
-        base_currency: str,
-    ) -> Quoted:
+    def _quoted(self, day: date, prices: Mapping[str, Price], held: Held) -> Quoted:
+        security_id, trade_currency, base_currency, keeps_cash = held
         instrument = self.instruments[security_id]
-        is_cash = instrument.is_cash
-        price = (
-            Price(day, ONE, instrument.cash_currency or trade_currency)
-            if is_cash
-            else prices.get(security_id)
-        )
+        price, multiplier = prices.get(security_id), instrument.multiplier
+        if instrument.is_cash and keeps_cash:
+            price, multiplier = Price(day, ONE, trade_currency), ONE
+        elif instrument.is_cash and price is None:
+            price = Price(day, ONE, instrument.cash_currency or trade_currency)
         missing: list[Missing] = []
         local_price = None
         if price is None:
@@ -113,7 +105,7 @@ class Market:
             price=price,
             local_price=local_price,
             rate=rate,
-            multiplier=ONE if is_cash else instrument.multiplier,
+            multiplier=multiplier,
             missing=tuple(missing),
         )
 

@@ -121,6 +121,21 @@ def on_each_day(prices: Prices | None, days: NDArray[np.int64]) -> PriceDays:
     )
 
 
+def or_money(quoted: PriceDays, currency: str) -> PriceDays:
+    """One in this currency, on days without a price."""
+    known = quoted.is_known
+    if known.all():
+        return quoted
+    one = 10**quoted.price.places
+    return PriceDays(
+        Scaled(np.where(known, quoted.price.whole, one), quoted.price.places),
+        np.where(known, quoted.age_days, 0),
+        np.ones(len(known), np.bool_),
+        np.where(known, quoted.currencies, np.bytes_(currency.encode())),
+        quoted.names | {currency},
+    )
+
+
 def of_money(currency: str, days: NDArray[np.int64]) -> PriceDays:
     """One, on each day."""
     one = Scaled(np.ones(len(days), np.int64), 0)

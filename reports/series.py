@@ -60,12 +60,13 @@ def read_holdings(
     chosen = history.holdings
     first_day = period.begin_date
     instruments = read_instruments(snapshot, chosen)
-    prices = read_price_days(
-        snapshot,
-        [name for name, each in instruments.items() if not each.is_cash],
-        first_day,
-        period.last_day,
-    )
+    kept = {
+        name
+        for name, each in instruments.items()
+        if each.is_cash and history.setting is not CashSetting.SECURITIES_ONLY
+    }
+    priced = [name for name in instruments if name not in kept]
+    prices = read_price_days(snapshot, priced, first_day, period.last_day)
     currencies = {history.base_currency}
     currencies |= {each.trade_currency for each in chosen.values() if each.trade_currency}
     currencies |= {each.cash_currency for each in instruments.values() if each.cash_currency}
@@ -78,7 +79,7 @@ def read_holdings(
     over = Span(numbers, history.base_currency, table, limits)
     history = payments_in_base(history, over.rate_on)
     days = {
-        name: holding_days(each, instruments[name], prices.get(name), over)
+        name: holding_days(each, instruments[name], prices.get(name), over, is_kept=name in kept)
         for name, each in history.holdings.items()
     }
     return Holdings(history, over, period, history.setting, days)

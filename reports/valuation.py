@@ -6,17 +6,35 @@ from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal, localcontext
 from enum import StrEnum
+from typing import NamedTuple
 
 from analytics import valuation as formulas
 from analytics.bad_input import BadInput
 from analytics.exact import rounded_return
+from calculator import CashManagement
 from calculator.money import EXACT, ONE, ZERO
 from reports.limits import Limits
-from reports.market import Market, Missing, Quoted, read_market
+from reports.market import Held, Market, Missing, Quoted, read_market
 from reports.positions import HoldingOn, positions_on, unsettled_on
 from reports.snapshot import Snapshot
 
-_BASE_CURRENCY = "SELECT base_currency FROM portfolios WHERE portfolio_id = %s"
+_RECORD = "SELECT base_currency, cash_management FROM portfolios WHERE portfolio_id = %s"
+
+
+class Record(NamedTuple):
+    """What a valuation needs of a portfolio's record."""
+
+    base_currency: str | None
+    keeps_cash: bool
+
+    @classmethod
+    def of(cls, row: Sequence[str]) -> "Record":
+        """Of its base currency and its cash management."""
+        base_currency, cash_management = row
+        return cls(base_currency, cash_management != CashManagement.SECURITIES_ONLY)
+
+
+NO_RECORD = Record(None, False)
 
 
 class Quality(StrEnum):
@@ -100,7 +118,7 @@ def valuation_on(snapshot: Snapshot, portfolio_id: str, day: date, limits: Limit
         return None
     held = [holding for holding in found.positions if holding.quantity]
     unsettled = unsettled_on(snapshot, portfolio_id, day)
-    recorded = snapshot.rows(_BASE_CURRENCY, portfolio_id)
+    recorded = [Record.of(row) for row in snapshot.rows(_RECORD, portfolio_id)]
     market = read_market(
         snapshot,
         (holding.security_id for holding in (*held, *unsettled)),
@@ -108,8 +126,8 @@ def valuation_on(snapshot: Snapshot, portfolio_id: str, day: date, limits: Limit
         day,
         limits,
     )
-    base = recorded[0][0] if recorded else None
-    return valued_portfolio(portfolio_id, base, held, market, unsettled)
+    record = recorded[0] if recorded else NO_RECORD
+    return valued_portfolio(portfolio_id, record, held, market, unsettled)
 
 
 def currencies_of(held: Iterable[HoldingOn]) -> set[str]:
@@ -120,16 +138,18 @@ def currencies_of(held: Iterable[HoldingOn]) -> set[str]:
 
 def valued_portfolio(
     portfolio_id: str,
-    recorded_base: str | None,
+    record: Record,
     held: Sequence[HoldingOn],
     market: Market,
     unsettled: Sequence[HoldingOn] = (),
 ) -> Valued:
-    """Of holdings that have units. Who knows no record says None for its base currency."""
+    """Of holdings that have units."""
     bases = {holding.base_currency for holding in (*held, *unsettled)}
-    if recorded_base is not None:
-        bases.add(recorded_base)
-    valued = [_valued(holding, market) for holding in (*held, *unsettled)]
+    if record.base_currency is not None:
+        bases.add(record.base_currency)
+    valued = [
+        _valued(holding, market, keeps_cash=record.keeps_cash) for holding in (*held, *unsettled)
+    ]
     told = _weighted(valued) if len(bases) <= 1 else valued
     return Valued(
         portfolio_id=portfolio_id,
@@ -141,12 +161,11 @@ def valued_portfolio(
     )
 
 
-def _valued(holding: HoldingOn, market: Market) -> ValuedPosition:
+def _valued(holding: HoldingOn, market: Market, *, keeps_cash: bool) -> ValuedPosition:
     assert holding.trade_currency is not None, "units come by trades"
     assert holding.base_currency is not None
-    currencies = holding.trade_currency, holding.base_currency
-    quoted = market.quoted(holding.security_id, *currencies)
-    before = market.quoted_before(holding.security_id, *currencies)
+    held = Held(holding.security_id, holding.trade_currency, holding.base_currency, keeps_cash)
+    quoted, before = market.quoted(held), market.quoted_before(held)
     missing = quoted.missing
     try:
         value, change = _value(holding, quoted), _change(holding, quoted, before)

@@ -12,9 +12,9 @@ from typing import NamedTuple
 import msgspec
 
 from analytics.bad_input import BadInput
-from calculator import plain
+from calculator import Portfolio, plain
 from reports.positions import HoldingOn
-from reports.valuation import ValuedPosition, valued_portfolio
+from reports.valuation import NO_RECORD, Record, ValuedPosition, valued_portfolio
 from streams import answers
 from streams.lane import Lane
 from streams.market import KnownMarket, Offsets, Pairs
@@ -39,7 +39,7 @@ class Held(NamedTuple):
 
     portfolio_id: str
     holdings: list[HoldingOn]  # of some units
-    recorded_base: str | None
+    record: Record
     as_of: int
     partition: int
     next_offsets: tuple[int, int, int]
@@ -74,12 +74,16 @@ def held(lane: Lane, portfolio_id: str) -> Held:
     return Held(
         portfolio_id,
         [_holding_on(each) for each in stored if each.holding.quantity],
-        None if record is None else record.base_currency,
+        NO_RECORD if record is None else _record(record),
         progress.as_of,
         lane.partition,
         progress.next_offsets,
         max(progress.fx_rates, looked_through),
     )
+
+
+def _record(portfolio: Portfolio) -> Record:
+    return Record.of((portfolio.base_currency, portfolio.cash_management))
 
 
 def _holding_on(stored: StoredHolding) -> HoldingOn:
@@ -107,7 +111,7 @@ def valuation_of(
     currencies rates will be asked for, before they are. Raises `answers.Refusal`."""
     seen = market.seen(held.holdings, note_pairs)
     try:
-        valued = valued_portfolio(held.portfolio_id, held.recorded_base, held.holdings, seen.market)
+        valued = valued_portfolio(held.portfolio_id, held.record, held.holdings, seen.market)
     except BadInput as error:  # what was sent is good, and multiplied it is out of all bounds
         raise answers.Refusal(409, "figures-out-of-range", str(error)) from None
     total, through = as_json(valued.total), _through(held, seen.through)
