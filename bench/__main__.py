@@ -31,6 +31,7 @@ BENCHMARKS: Mapping[str, tuple[str, ...]] = {
     "restart": (),
     "rebalance": (),
     "series": (),
+    "valuations": (),
 }
 CHARTS = ("history", "latency")
 
