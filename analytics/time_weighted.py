@@ -43,7 +43,7 @@ class Break:
 class Segment:
     """Days linked without a break."""
 
-    period: Period  # from its first day with capital to the last day before the next break
+    period: Period  # from its first to its last day with money before the next break
     total_return: Decimal  # a fraction, half-even to 12 places; -1: all is lost
     annualized_return: Decimal | NotAnnualized
 
@@ -90,7 +90,8 @@ def runs(returns: Iterable[DayReturn]) -> list[list[DayReturn]]:
     """The days of each segment: cut out where a day has no return, and after one below -1.
 
     Who lost more than everything owes money: whatever is linked after that has the wrong sign.
-    Idle days before anything was held belong to no run.
+    Idle days before anything was held, and after the last of it, belong to no run: they would only
+    make the time longer that a return is annualized over. Those in between do.
     """
     found: list[list[DayReturn]] = []
     run: list[DayReturn] = []
@@ -103,6 +104,9 @@ def runs(returns: Iterable[DayReturn]) -> list[list[DayReturn]]:
             run.append(each)
             if each.exact_return < -1:
                 run = []
+    for run in found:
+        while run[-1].day.is_idle:
+            run.pop()
     return found
 
 

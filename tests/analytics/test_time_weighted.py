@@ -136,6 +136,22 @@ def test_a_break_with_a_gain_leaves_no_total() -> None:
     assert answer.total_return is None
 
 
+def test_days_without_money_before_and_after_are_not_annualized_over() -> None:
+    """100 become 150 in 396 days of eleven years; a gap in between counts."""
+    alone = [
+        a_day(0, "0", "0"),
+        a_day(1000, "0", "100", flow_at_begin="100"),
+        a_day(1395, "100", "0", flow_at_end="-150"),
+        a_day(4000, "0", "0"),
+    ]
+    (segment,) = linked(alone).segments
+    assert segment.period == Period(on(1000), on(1395))
+    assert segment.annualized_return == annualized(Decimal("0.5"), 396)
+    again = [*alone[:3], a_day(2000, "0", "60", flow_at_begin="60"), a_day(4000, "60", "60")]
+    (segment,) = linked(again).segments
+    assert segment.annualized_return == annualized(Decimal("0.5"), 3001)
+
+
 def test_idle_days_change_nothing_and_are_linked_through() -> None:
     days = [
         a_day(0, "0", "0"),

@@ -211,7 +211,7 @@ def test_a_broken_period_is_shown_as_one(asking: Portfolio) -> None:
     assert row[5:] == ["", "", ""] or row[5] == ""
     assert "SI: broken" in said
     assert "SI is broken on 2024-01-25 (capital 0.00, gain -7.00)" in said
-    assert "SI is linked 2024-01-10 to 2024-01-24: 10.00 %" in said
+    assert "SI is linked 2024-01-10 to 2024-01-20: 10.00 %" in said
     assert "parts have no return: gaps." in said
 
 
