@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal, localcontext
 
 from analytics.exact import adding_up, check_amount, check_positive, rounded_amount, rounded_return
-from calculator.money import EXACT, ONE, ZERO
+from calculator.money import AMOUNT_LIMIT, EXACT, ONE, ZERO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,11 +103,16 @@ def weights(market_values: Mapping[str, Decimal]) -> dict[str, Decimal]:
     """The part that each value is of their sum: fractions of 12 places that sum to 1 exactly.
 
     Values below zero have weights below zero, and the others then sum to more than 1. What
-    rounding leaves over goes to the largest. `BadInput` where the sum is not positive.
+    rounding leaves over goes to the largest. None at all where long and short nearly cancel, so
+    that a weight would reach 10^26, or where the sum does: nothing is to be told then, and the
+    values are good. `BadInput` where the sum is not positive.
     """
     for name, value in market_values.items():
         check_amount(f"market_values[{name}]", value)
     with localcontext(EXACT):
         total = sum(market_values.values(), ZERO)
-        check_positive("sum of market_values", total)
-        return adding_up(ONE, {name: value / total for name, value in market_values.items()})
+        check_positive("sum of market_values", min(total, ONE))
+        exact = {name: value / total for name, value in market_values.items()}
+        if max(total, *(weight.copy_abs() for weight in exact.values())) >= AMOUNT_LIMIT:
+            return {}
+        return adding_up(ONE, exact)

@@ -133,3 +133,11 @@ def test_weights_sum_to_one_whatever_the_scale(values: list[Decimal], factor: in
     found = weights(named)
     assert sum(found.values()) == 1
     assert weights({name: value * factor for name, value in named.items()}) == found
+
+
+def test_weights_that_would_not_fit_are_not_told() -> None:
+    """Long and short of next to nothing together, and more than fits."""
+    short = -Decimal("999999999999999.999999999999")
+    assert weights({"A": Decimal(10**15), "B": short}) == {}
+    assert weights({"A": Decimal(10**14), "B": short / 10 + Decimal("0.01")}) != {}
+    assert weights({"A": Decimal(6 * 10**25), "B": Decimal(6 * 10**25)}) == {}

@@ -1,5 +1,6 @@
 import json
 from datetime import date
+from decimal import Decimal
 
 import psycopg2
 from click.testing import CliRunner
@@ -102,3 +103,23 @@ def test_an_absurd_price_leaves_the_others_their_values(migrated: str) -> None:
     assert found.total.market_value == 12
     assert found.total.quality is Quality.UNVALUED
     assert [each.reasons for each in found.positions] == [(), ("value_must_fit",)]
+
+
+def test_long_and_short_that_nearly_cancel_have_values_and_no_weights(migrated: str) -> None:
+    all_but_nothing = "999999999999999.999999999998"
+    price(migrated, "A", "USD", {"2024-02-29": "999999999999999.999999999999"})
+    book(
+        migrated,
+        [
+            trade("B", "BUY", "2024-01-10", "1", "1", security_id="A"),
+            trade("W", "WITHDRAWAL", "2024-01-10", all_but_nothing, security_id="CASH_USD"),
+        ],
+        portfolio("USD", cash="explicit"),
+    )
+    assert value_all(migrated, DAY, Limits()) == Written(1, 2, 0)
+    with looking(migrated) as snapshot:
+        found = valuation_on(snapshot, "P1", DAY, Limits())
+    assert found is not None
+    assert [each.weight for each in found.positions] == [None, None]
+    assert found.total is not None
+    assert found.total.market_value == Decimal("1e-12")
