@@ -4,7 +4,7 @@ A period begins with the price at the end of the day before its first, as a port
 """
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal, localcontext
@@ -67,12 +67,6 @@ class PriceSeries:
             end_price_date=end,
             missing=tuple(day for day in needed if day not in self._prices),
         )
-
-    def over_each(
-        self, periods: Sequence[Period], age_days_max: int = AGE_DAYS_MAX
-    ) -> list[BenchmarkReturn]:
-        """One for each period: of a breakdown, or of rolling windows."""
-        return [self.over(period, age_days_max) for period in periods]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

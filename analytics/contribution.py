@@ -6,46 +6,35 @@ sums over the parts to the linked return itself, since the linked return grows o
 day's return times what was linked before. R. Litterman, Modern Investment Management (2003),
 chapter 19, formulas 19.50 to 19.53; A. Frongello, Linking Single Period Attribution Results,
 J. of Performance Measurement (2002), is the same without a benchmark.
+
+Each contribution is split into what the part brought in its own currency and by it, as the return
+of the whole is: D. Karnosky and B. Singer, Global Asset Management and Performance Attribution
+(1994), without their cash rates.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, localcontext
 
-from analytics.days import Basis, Day, total_of
-from analytics.exact import adding_up, check_amount, check_positive, rounded_return
-from analytics.periods import Period
-from analytics.time_weighted import day_returns, runs
-from calculator.money import EXACT, ONE, ZERO
+from analytics.exact import adding_up, check_amount, rounded_return
+from analytics.time_weighted import DayReturn, link, runs
+from calculator.money import EXACT, ONE
+
+BASE_PLACES, LOCAL_PLACES = 12, 24
+_FINE = 10**80  # of weights: a gain of 10^26 is told to 10^-42
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Contributions:
-    """Of one segment. Fractions, half-even to 12 places; the sum of `parts` is `total_return`."""
+@dataclass(frozen=True, slots=True)
+class Gains:
+    """Of one part, net of fees: one of each day, zero on days without it. Whole numbers of base
+    currency: there are many, and what they sum to is exact."""
 
-    period: Period
-    total_return: Decimal
-    parts: Mapping[str, Decimal]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LocalDay:
-    """A day of a part in base currency, and what its own currency says of it."""
-
-    day: Day
-    gain_local: Decimal  # net of fees, in the part's own currency
-    rate_at_begin: Decimal  # base currency per unit of it, at the end of the day before
-
-    def __post_init__(self) -> None:
-        check_amount("gain_local", self.gain_local)
-        check_positive("rate_at_begin", self.rate_at_begin)
-
-    def local_gain_in_base(self, basis: Basis) -> Decimal:
-        """What the day had gained in base currency, had the rate stood still. Exact."""
-        with localcontext(EXACT):
-            gain = self.gain_local * self.rate_at_begin
-            return gain + self.day.fees if basis is Basis.GROSS_OF_FEES else gain
+    base: Sequence[int]  # of 10^-12
+    # Of 10^-24: gain in the part's own currency, at the rate of the end of the day before. What
+    # the day had gained in base currency, had the rate stood still.
+    local: Sequence[int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,69 +50,92 @@ class Split:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SplitContributions:
-    """Of one segment; the sum of the `base` of the parts is `total_return`."""
+class Contribution:
+    """`local` + `currency` is `contribution`, to the last digit."""
 
-    period: Period
+    name: str
+    contribution: Decimal
+    local: Decimal
+    currency: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentContributions:
+    """Fractions, half-even to 12 places; the contributions sum to the return, to the last digit."""
+
     total_return: Decimal
-    parts: Mapping[str, Split]
+    parts: tuple[Contribution, ...]  # the largest first
 
 
-def contributions(
-    parts: Mapping[str, Sequence[Day]], basis: Basis = Basis.NET_OF_FEES
-) -> list[Contributions]:
-    """Of each segment of the whole, as `time_weighted.linked` cuts it.
+class Attribution:
+    """Of the days of a whole to its parts, whose gains have the index of the day; net of fees."""
 
-    All parts in one currency. What moves between two of them is a flow of both, with the same
-    timing. `BadInput` for days that do not join, in a part or in the sum of all.
-    """
-    gains = {
-        name: {day.valuation_date: day.gain(basis) for day in days} for name, days in parts.items()
-    }
-    with localcontext(EXACT):
-        found = []
-        for run in _weighted_runs(parts.values(), basis):
-            exact = {name: run.sum_of(gains[name]) for name in parts}
-            # Not the sum of the parts: beside a tie that might be rounded to the other side.
-            total_return = rounded_return(run.exact_return)
-            found.append(
-                Contributions(
-                    period=run.period,
-                    total_return=total_return,
-                    parts=adding_up(total_return, exact),
-                )
+    def __init__(self, returns: Sequence[DayReturn], parts: Mapping[str, Gains]) -> None:
+        self._returns = returns
+        self._parts = parts
+        self._local = [
+            sum(day) for day in zip(*(each.local for each in parts.values()), strict=True)
+        ]
+        assert len(self._local) == len(returns) or not parts
+
+    def contributions(self, within: slice) -> tuple[SegmentContributions, ...]:
+        """Of each segment of these days, as `time_weighted.link` cuts them."""
+        with localcontext(EXACT):
+            return tuple(self._of_run(run) for run in runs(self._returns[within]))
+
+    def currency_effect(self, within: slice) -> Split | None:
+        """Of the only segment of these days; None where there are several, or none."""
+        with localcontext(EXACT):
+            total = link(self._returns[within]).total_return
+            local = link([self._local_return(each) for each in self._returns[within]]).total_return
+        return None if total is None or local is None else split_return(total, local)
+
+    def _of_run(self, run: Sequence[DayReturn]) -> SegmentContributions:
+        """The caller works in `EXACT`."""
+        linked, weights = ONE, []
+        for each in run:
+            assert each.exact_return is not None
+            # What a gain of one adds to the linked return; without capital the day is idle.
+            weights.append(int(linked / each.day.capital * _FINE) if each.day.capital else 0)
+            linked *= 1 + each.exact_return
+        total = rounded_return(linked - 1)
+        days = self._index(run[0].day.valuation_date)
+        within = slice(days, days + len(run))
+        told = adding_up(
+            total,
+            {
+                name: _weighted(each.base[within], weights, BASE_PLACES)
+                for name, each in self._parts.items()
+            },
+        )
+        local = {
+            name: rounded_return(_weighted(each.local[within], weights, LOCAL_PLACES))
+            for name, each in self._parts.items()
+        }
+        found = [
+            Contribution(
+                name=name, contribution=each, local=local[name], currency=each - local[name]
             )
-        return found
+            for name, each in told.items()
+        ]
+        found.sort(key=lambda each: (-each.contribution, each.name))
+        return SegmentContributions(total_return=total, parts=tuple(found))
+
+    def _local_return(self, each: DayReturn) -> DayReturn:
+        """Of a day, had no rate moved since it began."""
+        if each.exact_return is None or not each.day.capital:
+            return each
+        gain = Decimal(self._local[self._index(each.day.valuation_date)]).scaleb(-LOCAL_PLACES)
+        return DayReturn(each.day, gain / each.day.capital)
+
+    def _index(self, day: date) -> int:
+        return bisect_left(self._returns, day, key=lambda each: each.day.valuation_date)
 
 
-def split_contributions(
-    parts: Mapping[str, Sequence[LocalDay]], basis: Basis = Basis.NET_OF_FEES
-) -> list[SplitContributions]:
-    """As `contributions`, each part split into what it brought locally and by its currency.
-
-    Local: the gain in the part's own currency at the rate of the day's begin, over the capital of
-    the whole, which is weight times local return. Currency: the rest. D. Karnosky and B. Singer,
-    Global Asset Management and Performance Attribution (1994), without their cash rates.
-    """
-    local_gains = {
-        name: {each.day.valuation_date: each.local_gain_in_base(basis) for each in days}
-        for name, days in parts.items()
-    }
-    days_of = {name: [each.day for each in days] for name, days in parts.items()}
-    with localcontext(EXACT):
-        found = []
-        runs_of_whole = _weighted_runs(days_of.values(), basis)
-        for run, whole in zip(runs_of_whole, contributions(days_of, basis), strict=True):
-            split = {}
-            for name, base in whole.parts.items():
-                local = rounded_return(run.sum_of(local_gains[name]))
-                split[name] = Split(base=base, local=local, currency=base - local)
-            found.append(
-                SplitContributions(
-                    period=whole.period, total_return=whole.total_return, parts=split
-                )
-            )
-        return found
+def _weighted(gains: Sequence[int], weights: Sequence[int], places: int) -> Decimal:
+    """Gains, each times the weight of its day. The caller works in `EXACT`."""
+    total = sum(gain * weight for gain, weight in zip(gains, weights, strict=True) if gain)
+    return Decimal(total).scaleb(-places) / _FINE
 
 
 def split_return(base_return: Decimal, local_return: Decimal) -> Split:
@@ -137,33 +149,3 @@ def split_return(base_return: Decimal, local_return: Decimal) -> Split:
     with localcontext(EXACT):
         base, local = rounded_return(base_return), rounded_return(local_return)
         return Split(base=base, local=local, currency=base - local)
-
-
-@dataclass(frozen=True, slots=True)
-class _WeightedRun:
-    """The days of a segment, and what a gain of one on each adds to the linked return."""
-
-    period: Period
-    exact_return: Decimal
-    weights: Mapping[date, Decimal]
-
-    def sum_of(self, gains: Mapping[date, Decimal]) -> Decimal:
-        return sum(
-            (gains[day] * weight for day, weight in self.weights.items() if day in gains), ZERO
-        )
-
-
-def _weighted_runs(parts: Iterable[Sequence[Day]], basis: Basis) -> list[_WeightedRun]:
-    """The caller works in `EXACT`."""
-    found = []
-    for run in runs(day_returns(total_of(parts), basis)):
-        linked_before = ONE
-        weights = {}
-        for each in run:
-            assert each.exact_return is not None
-            if not each.day.is_idle:
-                weights[each.day.valuation_date] = linked_before / each.day.capital
-                linked_before *= 1 + each.exact_return
-        period = Period(run[0].day.valuation_date, run[-1].day.valuation_date)
-        found.append(_WeightedRun(period, linked_before - 1, weights))
-    return found

@@ -107,46 +107,9 @@ def check_joined(days: Sequence[Day]) -> None:
             raise BadInput("begin_value", Rule.VALUES_MUST_JOIN, detail)
 
 
-def flows_of(days: Iterable[Day]) -> list[Flow]:
-    """The flows of the days that are not zero, in order of time."""
-    return [
-        Flow(flow_date=day.valuation_date, amount=amount, timing=timing)
-        for day in days
-        for amount, timing in ((day.flow_at_begin, Timing.BEGIN), (day.flow_at_end, Timing.END))
-        if amount
-    ]
-
-
 def check_flows(flows: Iterable[Flow], period: Period) -> None:
     """`BadInput` for a flow outside the period."""
     for flow in flows:
         if flow.flow_date not in period:
             detail = f"{flow.flow_date} is not in {period.first_day} to {period.last_day}"
             raise BadInput("flow_date", Rule.FLOW_MUST_BE_IN_THE_PERIOD, detail)
-
-
-def total_of(parts: Iterable[Sequence[Day]]) -> list[Day]:
-    """The days of a whole, summed over its parts. A part without a day has nothing on it.
-
-    Flows between parts cancel, if both sides have the same timing. `BadInput` where the sums do
-    not join: a part that held something left out a day that another part has.
-    """
-    by_date: dict[date, list[Day]] = {}
-    for days in parts:
-        check_joined(days)
-        for day in days:
-            by_date.setdefault(day.valuation_date, []).append(day)
-    with localcontext(EXACT):
-        total = [
-            Day(
-                valuation_date=valuation_date,
-                begin_value=sum((day.begin_value for day in same), ZERO),
-                flow_at_begin=sum((day.flow_at_begin for day in same), ZERO),
-                flow_at_end=sum((day.flow_at_end for day in same), ZERO),
-                end_value=sum((day.end_value for day in same), ZERO),
-                fees=sum((day.fees for day in same), ZERO),
-            )
-            for valuation_date, same in sorted(by_date.items())
-        ]
-    check_joined(total)
-    return total

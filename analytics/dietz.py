@@ -2,7 +2,6 @@
 
 P. O. Dietz, Pension Funds: Measuring Investment Performance, 1966.
 https://en.wikipedia.org/wiki/Modified_Dietz_method
-https://en.wikipedia.org/wiki/Simple_Dietz_method
 """
 
 from collections.abc import Sequence
@@ -23,35 +22,16 @@ def modified_dietz(
     A fraction, half-even to 12 places, not annualized; None where average capital is not positive.
     `BadInput` for values that are no amounts and for flows outside the period.
     """
-    weights = [Decimal(_days_there(flow, period)) for flow in flows]
-    return _dietz(period, begin_value, flows, end_value, weights)
-
-
-def simple_dietz(
-    period: Period, begin_value: Decimal, flows: Sequence[Flow], end_value: Decimal
-) -> Decimal | None:
-    """As `modified_dietz`, each flow taken to come in the middle of the period."""
-    weights = [Decimal(period.days) / 2 for _ in flows]
-    return _dietz(period, begin_value, flows, end_value, weights)
-
-
-def _days_there(flow: Flow, period: Period) -> int:
-    return (period.last_day - flow.flow_date).days + (flow.timing is Timing.BEGIN)
-
-
-def _dietz(
-    period: Period,
-    begin_value: Decimal,
-    flows: Sequence[Flow],
-    end_value: Decimal,
-    days_there: Sequence[Decimal],
-) -> Decimal | None:
     check_amount("begin_value", begin_value)
     check_amount("end_value", end_value)
     check_flows(flows, period)
     with localcontext(EXACT):
-        weighted = (f.amount * days for f, days in zip(flows, days_there, strict=True))
+        weighted = (flow.amount * _days_there(flow, period) for flow in flows)
         # Multiplied by the days instead of dividing each weight: one division, one rounding.
         capital_days = begin_value * period.days + sum(weighted, ZERO)
         gain = end_value - begin_value - sum((flow.amount for flow in flows), ZERO)
         return rounded_return(gain * period.days / capital_days) if capital_days > 0 else None
+
+
+def _days_there(flow: Flow, period: Period) -> int:
+    return (period.last_day - flow.flow_date).days + (flow.timing is Timing.BEGIN)

@@ -7,17 +7,15 @@ https://www.gipsstandards.org/standards/gips-standards-for-firms/gips-standards-
 https://en.wikipedia.org/wiki/Time-weighted_return
 """
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, localcontext
 from enum import StrEnum
-from itertools import groupby
 
 from analytics.days import Basis, Day, check_joined
 from analytics.exact import check_amount, rounded_return
-from analytics.periods import Grain, Period, part_of
+from analytics.periods import Period
 from calculator.money import EXACT, ONE, ZERO
 
 DAYS_PER_YEAR = 365  # ACT/365, also in leap years
@@ -111,7 +109,13 @@ def runs(returns: Iterable[DayReturn]) -> list[list[DayReturn]]:
 
 
 def link(returns: Sequence[DayReturn], basis: Basis = Basis.NET_OF_FEES) -> Linked:
-    """What `linked` says, of returns that were computed before on the same basis."""
+    """Daily returns linked: (1 + r1)(1 + r2)... - 1; computed before on the same basis.
+
+    A day with capital of zero or less on which something happened ends the segment, and is told
+    as a break; the next day with capital begins another. Idle days change nothing, and a day that
+    loses all leaves -1 whatever comes later in its segment. No days, no segments.
+    `BadInput` for a return of 10^26 or more.
+    """
     with localcontext(EXACT):
         return Linked(
             segments=tuple(_segment(run) for run in runs(returns)),
@@ -125,17 +129,6 @@ def link(returns: Sequence[DayReturn], basis: Basis = Basis.NET_OF_FEES) -> Link
                 if each.exact_return is None
             ),
         )
-
-
-def linked(days: Sequence[Day], basis: Basis = Basis.NET_OF_FEES) -> Linked:
-    """Daily returns linked: (1 + r1)(1 + r2)... - 1. No days, no segments.
-
-    A day with capital of zero or less on which something happened ends the segment, and is told
-    as a break; the next day with capital begins another. Idle days change nothing, and a day that
-    loses all leaves -1 whatever comes later in its segment.
-    `BadInput` for days that do not join, and for a return of 10^26 or more.
-    """
-    return link(day_returns(days, basis), basis)
 
 
 def _segment(run: Sequence[DayReturn]) -> Segment:
@@ -165,33 +158,3 @@ def annualized(total_return: Decimal, days: int) -> Decimal | NotAnnualized:
         return NotAnnualized.RETURN_MUST_EXCEED_MINUS_ONE
     with localcontext(EXACT):
         return rounded_return((1 + total_return) ** (Decimal(DAYS_PER_YEAR) / days) - 1)
-
-
-def breakdown(
-    days: Sequence[Day], grain: Grain, basis: Basis = Basis.NET_OF_FEES
-) -> list[tuple[Period, Linked]]:
-    """Each day, month, quarter or year that has days, by itself.
-
-    The first and the last part are cut to the days that are given.
-    """
-    found = []
-    for part, each in groupby(
-        day_returns(days, basis), key=lambda it: part_of(it.day.valuation_date, grain)
-    ):
-        first_day = max(part.first_day, days[0].valuation_date)
-        last_day = min(part.last_day, days[-1].valuation_date)
-        found.append((Period(first_day, last_day), link(list(each), basis)))
-    return found
-
-
-def rolling(
-    days: Sequence[Day], windows: Iterable[Period], basis: Basis = Basis.NET_OF_FEES
-) -> list[tuple[Period, Linked]]:
-    """The days of each window linked; windows are made by `periods.rolling_days` and its like."""
-    returns = day_returns(days, basis)
-    dates = [day.valuation_date for day in days]
-    return [(window, link(returns[_within(dates, window)], basis)) for window in windows]
-
-
-def _within(dates: Sequence[date], window: Period) -> slice:
-    return slice(bisect_left(dates, window.first_day), bisect_right(dates, window.last_day))

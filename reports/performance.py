@@ -6,10 +6,9 @@ from datetime import date
 from decimal import Decimal
 
 from analytics.benchmark import excess_return
-from analytics.contribution import Split, split_return
+from analytics.contribution import Attribution, SegmentContributions, Split
 from analytics.days import Basis
 from analytics.periods import Horizon, Period, parts, rolling_days, rolling_months
-from analytics.time_weighted import DayReturn, link
 from analytics.windows import Windows
 from reports.benchmarks import Benchmark, read_benchmark
 from reports.limits import Limits
@@ -17,14 +16,7 @@ from reports.questions import Asked, Named, NoPeriod, covering, known_history, n
 from reports.returns import Earned, Return, earned, linked_return
 from reports.series import Holdings, portfolio_days, position_days, read_holdings
 from reports.snapshot import Snapshot
-from reports.sources import (
-    Grouping,
-    Parts,
-    SegmentContributions,
-    contributions,
-    local_returns,
-    parts_of,
-)
+from reports.sources import Grouping, gains_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,8 +82,7 @@ class _Known:
     earned: Earned
     net: Windows
     gross: Windows
-    parts: Parts
-    local: list[DayReturn]
+    attribution: Attribution | None
     benchmark: Benchmark | None
 
 
@@ -132,16 +123,16 @@ def _known(snapshot: Snapshot, holdings: Holdings, asked: Asked, limits: Limits)
         else position_days(holdings, asked.security_id)
     )
     gained = earned(days)
-    split: Parts = {}
+    attribution = None
     if asked.has_local:
-        split = parts_of(holdings, asked.contribution or Grouping.CURRENCY)
+        gains = gains_of(holdings, asked.contribution or Grouping.CURRENCY)
+        attribution = Attribution(gained.net, gains)
     return _Known(
         asked=asked,
         earned=gained,
         net=Windows(gained.net),
         gross=Windows(gained.gross, Basis.GROSS_OF_FEES),
-        parts=split,
-        local=local_returns(gained, split) if asked.currency_effect else [],
+        attribution=attribution,
         benchmark=None
         if asked.benchmark is None
         else read_benchmark(snapshot, asked.benchmark, holdings.period, limits),
@@ -156,7 +147,7 @@ def _over(named: Named, period: Period, known: _Known) -> PeriodReturn:
     within = known.earned.within(period)
     days = known.earned.days[within]
     net = linked_return(known.earned.net[within], Basis.NET_OF_FEES)
-    asked = known.asked
+    asked, attribution = known.asked, known.attribution
     return PeriodReturn(
         name=named.name,
         from_=period.first_day,
@@ -166,10 +157,12 @@ def _over(named: Named, period: Period, known: _Known) -> PeriodReturn:
         end_value=days[-1].day.end_value,
         net=net,
         gross=linked_return(known.earned.gross[within], Basis.GROSS_OF_FEES),
-        currency_effect=_effect(net, known.local[within]) if asked.currency_effect else None,
-        contributions=()
-        if asked.contribution is None
-        else contributions(known.earned, within, known.parts),
+        currency_effect=attribution.currency_effect(within)
+        if attribution is not None and asked.currency_effect
+        else None,
+        contributions=attribution.contributions(within)
+        if attribution is not None and asked.contribution is not None
+        else (),
         benchmark=None
         if known.benchmark is None
         else _against(known.benchmark, period, net.total_return),
@@ -202,14 +195,6 @@ def _each(periods: Iterable[Period], known: _Known) -> tuple[PartReturn, ...]:
             )
         )
     return tuple(found)
-
-
-def _effect(net: Return, local: list[DayReturn]) -> Split | None:
-    """Of the only segment of the period."""
-    local_return = link(local).total_return
-    if net.total_return is None or local_return is None:
-        return None
-    return split_return(net.total_return, local_return)
 
 
 def _against(benchmark: Benchmark, period: Period, total: Decimal | None) -> BenchmarkOver:

@@ -1,6 +1,6 @@
 """Figures to try formulas on: made by hand from text, or by hypothesis."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -9,7 +9,8 @@ from fractions import Fraction
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from analytics.days import Day
+from analytics.days import Basis, Day, Flow, Timing
+from analytics.time_weighted import Linked, day_returns, link
 
 LAW = settings(max_examples=60, deadline=None)
 START = date(2023, 12, 30)  # two days before a new year, so that short histories cross one
@@ -83,3 +84,17 @@ def scaled(days: Sequence[Day], factor: Decimal) -> list[Day]:
 def twelve(exact: Fraction) -> Decimal:
     """Half-even to 12 places, without the decimal module's arithmetic."""
     return Decimal(round(exact * 10**12)).scaleb(-12)
+
+
+def linked(days: Sequence[Day], basis: Basis = Basis.NET_OF_FEES) -> Linked:
+    return link(day_returns(days, basis), basis)
+
+
+def flows_of(days: Iterable[Day]) -> list[Flow]:
+    """Those that are not zero, in order of time."""
+    return [
+        Flow(flow_date=day.valuation_date, amount=amount, timing=timing)
+        for day in days
+        for amount, timing in ((day.flow_at_begin, Timing.BEGIN), (day.flow_at_end, Timing.END))
+        if amount
+    ]

@@ -104,7 +104,8 @@ def test_returns_of_parts_link_to_the_whole_and_the_scale_does_not_matter(
     assert PriceSeries(scaled).over(period) == whole
     grain = data.draw(st.sampled_from(Grain))
     exact = Fraction(1)
-    for answer in PriceSeries(prices).over_each(list(parts(period, grain))):
+    for part in parts(period, grain):
+        answer = PriceSeries(prices).over(part)
         assert answer.begin_price_date is not None
         assert answer.end_price_date is not None
         exact *= Fraction(prices[answer.end_price_date]) / Fraction(prices[answer.begin_price_date])

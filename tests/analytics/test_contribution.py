@@ -1,22 +1,74 @@
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from fractions import Fraction
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics.contribution import (
-    LocalDay,
+    Attribution,
+    Gains,
+    SegmentContributions,
     Split,
-    contributions,
-    split_contributions,
     split_return,
 )
-from analytics.days import Basis, Day, total_of
-from analytics.periods import Period
-from analytics.time_weighted import linked
-from tests.analytics.figures import LAW, WILD, a_day, cents, histories, on, scaled, twelve
+from analytics.days import Day
+from analytics.time_weighted import day_returns
+from calculator.money import EXACT
+from tests.analytics.figures import LAW, WILD, a_day, cents, histories, linked, scaled, twelve
+
+WHOLE = slice(0, None)
+Parts = Mapping[str, Sequence[Day]]
+Local = Mapping[str, Sequence[tuple[str, str]]]  # of each day: gain, and the rate at its begin
+
+
+def total_of(parts: Iterable[Sequence[Day]]) -> list[Day]:
+    """The days of a whole; a part without a day has nothing on it."""
+    by_date: dict[int, Day] = {}
+    for day in (day for days in parts for day in days):
+        number = day.valuation_date.toordinal()
+        so_far = by_date.get(number)
+        by_date[number] = day if so_far is None else both(so_far, day)
+    return [by_date[number] for number in sorted(by_date)]
+
+
+def both(one: Day, other: Day) -> Day:
+    return Day(
+        valuation_date=one.valuation_date,
+        begin_value=one.begin_value + other.begin_value,
+        flow_at_begin=one.flow_at_begin + other.flow_at_begin,
+        flow_at_end=one.flow_at_end + other.flow_at_end,
+        end_value=one.end_value + other.end_value,
+        fees=one.fees + other.fees,
+    )
+
+
+def attribution(parts: Parts, local: Local | None = None) -> Attribution:
+    """Where nothing local is said, all is in base currency."""
+    whole = total_of(parts.values())
+    gains = {}
+    for name, days in parts.items():
+        by_date = {day.valuation_date: day.gain() for day in days}
+        base = [by_date.get(day.valuation_date, Decimal(0)) for day in whole]
+        own = base
+        if local is not None:
+            own = [Decimal(gain) * Decimal(rate) for gain, rate in local[name]]
+        gains[name] = Gains(whole_numbers(base, 12), whole_numbers(own, 24))
+    return Attribution(day_returns(whole), gains)
+
+
+def whole_numbers(amounts: Iterable[Decimal], places: int) -> list[int]:
+    with localcontext(EXACT):
+        return [int(amount.scaleb(places)) for amount in amounts]
+
+
+def contributions(parts: Parts, local: Local | None = None) -> tuple[SegmentContributions, ...]:
+    return attribution(parts, local).contributions(WHOLE)
+
+
+def brought(answer: SegmentContributions) -> dict[str, Decimal]:
+    return {each.name: each.contribution for each in answer.parts}
 
 
 def test_contributions_of_two_days_by_hand() -> None:
@@ -26,8 +78,7 @@ def test_contributions_of_two_days_by_hand() -> None:
         "B": [a_day(0, "40", "40"), a_day(1, "40", "34.5")],
     }
     (answer,) = contributions(parts)
-    assert answer.period == Period(on(0), on(1))
-    assert answer.parts == {"A": Decimal("0.21"), "B": Decimal("-0.055")}
+    assert brought(answer) == {"A": Decimal("0.21"), "B": Decimal("-0.055")}
     assert answer.total_return == Decimal("0.155")
 
 
@@ -37,7 +88,7 @@ def test_what_moves_from_one_part_to_another_brings_nothing() -> None:
         "ACME": [a_day(0, "0", "110", flow_at_begin="100")],
     }
     (answer,) = contributions(parts)
-    assert answer.parts == {"CASH": Decimal(0), "ACME": Decimal("0.1")}
+    assert brought(answer) == {"CASH": Decimal(0), "ACME": Decimal("0.1")}
 
 
 def test_a_part_counts_only_on_its_days() -> None:
@@ -46,17 +97,8 @@ def test_a_part_counts_only_on_its_days() -> None:
         "B": [a_day(1, "0", "99", flow_at_begin="90")],
     }
     (answer,) = contributions(parts)
-    assert answer.parts == {"A": Decimal("0.1"), "B": Decimal("0.11")}
+    assert brought(answer) == {"A": Decimal("0.1"), "B": Decimal("0.11")}
     assert answer.total_return == Decimal("0.21")
-
-
-def test_fees_are_added_back_to_the_part_that_paid_them() -> None:
-    parts = {
-        "A": [a_day(0, "50", "54", fees="1")],
-        "B": [a_day(0, "50", "50")],
-    }
-    (answer,) = contributions(parts, Basis.GROSS_OF_FEES)
-    assert answer.parts == {"A": Decimal("0.05"), "B": Decimal(0)}
 
 
 def test_a_break_of_the_whole_parts_the_contributions_too() -> None:
@@ -65,19 +107,22 @@ def test_a_break_of_the_whole_parts_the_contributions_too() -> None:
         "B": [a_day(2, "0", "6", flow_at_begin="5")],
     }
     first, second = contributions(parts)
-    assert (first.parts, first.total_return) == ({"A": Decimal("0.1"), "B": 0}, Decimal("0.1"))
-    assert (second.parts, second.total_return) == ({"A": 0, "B": Decimal("0.2")}, Decimal("0.2"))
+    assert brought(first) == {"A": Decimal("0.1"), "B": 0}
+    assert first.total_return == Decimal("0.1")
+    assert brought(second) == {"A": 0, "B": Decimal("0.2")}
+    assert second.total_return == Decimal("0.2")
 
 
 def test_no_parts_contribute_nothing() -> None:
-    assert contributions({}) == []
-    assert split_contributions({"A": []}) == []
+    assert contributions({}) == ()
+    assert contributions({"A": []}) == ()
+    assert attribution({"A": []}).currency_effect(WHOLE) is None
 
 
 def test_a_short_position_contributes_what_it_gains() -> None:
     parts = {"LONG": [a_day(0, "150", "165")], "SHORT": [a_day(0, "-50", "-60")]}
     (answer,) = contributions(parts)
-    assert answer.parts == {"LONG": Decimal("0.15"), "SHORT": Decimal("-0.1")}
+    assert brought(answer) == {"LONG": Decimal("0.15"), "SHORT": Decimal("-0.1")}
 
 
 def by_hand(parts: Sequence[Sequence[Day]]) -> list[Fraction]:
@@ -109,11 +154,9 @@ def portfolios(draw: st.DrawFn, values: st.SearchStrategy[Decimal] = WILD) -> li
 @LAW
 @given(portfolios())
 def test_parts_sum_to_the_linked_return_to_the_last_digit(portfolio: list[list[Day]]) -> None:
-    parts = {f"P{n}": days for n, days in enumerate(portfolio)}
-    for basis in Basis:
-        (answer,) = contributions(parts, basis)
-        assert sum(answer.parts.values()) == answer.total_return
-        assert answer.total_return == linked(total_of(portfolio), basis).total_return
+    (answer,) = contributions({f"P{n}": days for n, days in enumerate(portfolio)})
+    assert sum(brought(answer).values()) == answer.total_return
+    assert answer.total_return == linked(total_of(portfolio)).total_return
 
 
 @LAW
@@ -122,12 +165,18 @@ def test_with_breaks_too_segments_and_sums_are_those_of_the_whole(
     portfolio: list[list[Day]],
 ) -> None:
     answers = contributions({f"P{n}": days for n, days in enumerate(portfolio)})
-    whole = linked(total_of(portfolio))
-    assert [(a.period, a.total_return) for a in answers] == [
-        (segment.period, segment.total_return) for segment in whole.segments
-    ]
+    segments = linked(total_of(portfolio)).segments
+    assert [each.total_return for each in answers] == [each.total_return for each in segments]
     for answer in answers:
-        assert sum(answer.parts.values()) == answer.total_return
+        assert sum(brought(answer).values()) == answer.total_return
+
+
+@LAW
+@given(portfolios(), st.integers(0, 5))
+def test_days_before_a_period_are_no_matter(portfolio: list[list[Day]], first: int) -> None:
+    parts = {str(n): days for n, days in enumerate(portfolio)}
+    later = {name: days[first:] for name, days in parts.items()}
+    assert attribution(parts).contributions(slice(first, None)) == contributions(later)
 
 
 @LAW
@@ -135,7 +184,7 @@ def test_with_breaks_too_segments_and_sums_are_those_of_the_whole(
 def test_each_part_is_what_fractions_give(portfolio: list[list[Day]]) -> None:
     (answer,) = contributions({str(n): days for n, days in enumerate(portfolio)})
     for name, exact in enumerate(by_hand(portfolio)):
-        assert abs(answer.parts[str(name)] - twelve(exact)) <= Decimal("4e-12")
+        assert abs(brought(answer)[str(name)] - twelve(exact)) <= Decimal("4e-12")
 
 
 @LAW
@@ -152,31 +201,26 @@ def test_parts_together_contribute_what_they_do_apart(portfolio: list[list[Day]]
     (apart,) = contributions({str(n): days for n, days in enumerate(portfolio)})
     together = {"01": total_of(portfolio[:2]), "2": portfolio[2], "3": portfolio[3]}
     (answer,) = contributions(together)
-    assert abs(answer.parts["01"] - apart.parts["0"] - apart.parts["1"]) <= Decimal("5e-12")
+    alone = brought(apart)
+    assert abs(brought(answer)["01"] - alone["0"] - alone["1"]) <= Decimal("5e-12")
 
 
-def local(day: Day, gain_local: str, rate: str) -> LocalDay:
-    return LocalDay(day=day, gain_local=Decimal(gain_local), rate_at_begin=Decimal(rate))
+def splits(answer: SegmentContributions) -> dict[str, Split]:
+    return {
+        each.name: Split(base=each.contribution, local=each.local, currency=each.currency)
+        for each in answer.parts
+    }
 
 
 def test_the_currency_brings_what_the_local_return_does_not() -> None:
     """100 EUR at 1.10 become 105 EUR at 1.20; beside them 110 USD that stay."""
-    parts = {
-        "EUR": [local(a_day(0, "110", "126"), "5", "1.1")],
-        "USD": [local(a_day(0, "110", "110"), "0", "1")],
-    }
-    (answer,) = split_contributions(parts)
+    parts = {"EUR": [a_day(0, "110", "126")], "USD": [a_day(0, "110", "110")]}
+    (answer,) = contributions(parts, {"EUR": [("5", "1.1")], "USD": [("0", "1")]})
     base = twelve(Fraction(16, 220))
-    assert answer.parts == {
+    assert splits(answer) == {
         "EUR": Split(base=base, local=Decimal("0.025"), currency=base - Decimal("0.025")),
         "USD": Split(base=Decimal(0), local=Decimal(0), currency=Decimal(0)),
     }
-
-
-def test_fees_are_a_matter_of_the_local_return() -> None:
-    day = a_day(0, "100", "99", fees="1")
-    (answer,) = split_contributions({"A": [local(day, "-1", "1")]}, Basis.GROSS_OF_FEES)
-    assert answer.parts["A"] == Split(base=Decimal(0), local=Decimal(0), currency=Decimal(0))
 
 
 @LAW
@@ -184,28 +228,22 @@ def test_fees_are_a_matter_of_the_local_return() -> None:
 def test_local_and_currency_sum_to_base_and_base_to_the_whole(
     portfolio: list[list[Day]], gains: list[Decimal]
 ) -> None:
-    parts = {
-        str(n): [
-            LocalDay(day=day, gain_local=gains[n * 6 + k], rate_at_begin=Decimal("1.1"))
-            for k, day in enumerate(days)
-        ]
+    parts = {str(n): days for n, days in enumerate(portfolio)}
+    local = {
+        str(n): [(str(gains[n * 6 + k]), "1.1") for k in range(len(days))]
         for n, days in enumerate(portfolio)
     }
-    (answer,) = split_contributions(parts)
-    assert sum(part.base for part in answer.parts.values()) == answer.total_return
-    for part in answer.parts.values():
-        assert part.local + part.currency == part.base
+    (answer,) = contributions(parts, local)
+    assert sum(brought(answer).values()) == answer.total_return
+    for part in answer.parts:
+        assert part.local + part.currency == part.contribution
 
 
 @LAW
 @given(portfolios())
 def test_at_a_rate_of_one_that_stays_all_is_local(portfolio: list[list[Day]]) -> None:
-    parts: Mapping[str, Sequence[LocalDay]] = {
-        str(n): [LocalDay(day=day, gain_local=day.gain(), rate_at_begin=Decimal(1)) for day in days]
-        for n, days in enumerate(portfolio)
-    }
-    (answer,) = split_contributions(parts)
-    for part in answer.parts.values():
+    (answer,) = contributions({str(n): days for n, days in enumerate(portfolio)})
+    for part in answer.parts:
         assert abs(part.currency) <= Decimal("4e-12")  # the rounding that a part was given
 
 
@@ -222,7 +260,7 @@ def test_a_sum_that_is_off_would_be_seen() -> None:
     (answer,) = contributions(thirds)
     exact = twelve(Fraction(1, 30))
     assert 3 * exact != answer.total_return
-    assert sum(answer.parts.values()) == answer.total_return
+    assert sum(brought(answer).values()) == answer.total_return
 
 
 def test_a_flow_of_nothing_changes_nothing() -> None:

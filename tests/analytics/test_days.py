@@ -2,10 +2,10 @@ from dataclasses import FrozenInstanceError
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
 
-from analytics.days import Basis, Day, Flow, Timing, check_joined, flows_of, total_of
-from tests.analytics.figures import LAW, a_day, histories, on
+from analytics.bad_input import BadInput
+from analytics.days import Basis, check_joined
+from tests.analytics.figures import a_day
 
 LARGE = "99999999999999999999999999.999999999999"
 
@@ -39,43 +39,5 @@ def test_a_day_is_idle_only_if_nothing_at_all_happened(field: str) -> None:
 def test_days_may_be_left_out_if_nothing_changed_on_them() -> None:
     weekend = [a_day(0, "1", "2"), a_day(3, "2.0", "3")]
     check_joined(weekend)
-    assert [day.valuation_date for day in total_of([weekend])] == [on(0), on(3)]
-
-
-def test_flows_come_in_order_of_time_and_without_zeros() -> None:
-    days = [
-        a_day(0, "1", "6", flow_at_begin="2", flow_at_end="3"),
-        a_day(1, "6", "6"),
-        a_day(2, "6", "5", flow_at_begin="-1"),
-    ]
-    assert flows_of(days) == [
-        Flow(flow_date=on(0), amount=Decimal(2), timing=Timing.BEGIN),
-        Flow(flow_date=on(0), amount=Decimal(3)),
-        Flow(flow_date=on(2), amount=Decimal(-1), timing=Timing.BEGIN),
-    ]
-
-
-def test_what_moves_between_parts_is_no_flow_of_the_whole() -> None:
-    cash = [a_day(0, "100", "60", flow_at_begin="-40")]
-    shares = [a_day(0, "0", "42", flow_at_begin="40", fees="1")]
-    assert total_of([cash, shares]) == [a_day(0, "100", "102", fees="1")]
-
-
-def test_a_part_without_a_day_has_nothing_on_it() -> None:
-    early = [a_day(0, "5", "0", flow_at_end="-5")]
-    late = [a_day(1, "0", "7", flow_at_end="7")]
-    total = total_of([early, late])
-    assert total == [*early, *late]
-
-
-@LAW
-@given(histories(), histories())
-def test_gains_and_capital_of_the_parts_are_those_of_the_whole(
-    one: list[Day], two: list[Day]
-) -> None:
-    length = min(len(one), len(two))
-    one, two = one[:length], two[:length]
-    for basis in Basis:
-        for total, a, b in zip(total_of([one, two]), one, two, strict=True):
-            assert total.gain(basis) == a.gain(basis) + b.gain(basis)
-            assert total.capital == a.capital + b.capital
+    with pytest.raises(BadInput):
+        check_joined([*weekend, a_day(4, "2", "3")])

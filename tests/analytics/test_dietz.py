@@ -1,4 +1,4 @@
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
 from random import Random
@@ -7,14 +7,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics.days import Day, Flow, Timing, flows_of
-from analytics.dietz import modified_dietz, simple_dietz
+from analytics.days import Day, Flow, Timing
+from analytics.dietz import modified_dietz
 from analytics.periods import Period
-from analytics.time_weighted import linked
-from tests.analytics.figures import LAW, a_day, cents, histories, on, scaled, twelve
-
-Dietz = Callable[[Period, Decimal, Sequence[Flow], Decimal], Decimal | None]
-BOTH = pytest.mark.parametrize("dietz", [modified_dietz, simple_dietz])
+from tests.analytics.figures import (
+    LAW,
+    a_day,
+    cents,
+    flows_of,
+    histories,
+    linked,
+    on,
+    scaled,
+    twelve,
+)
 
 
 def flow(number: int, amount: str, timing: Timing = Timing.END) -> Flow:
@@ -25,11 +31,10 @@ def period(days: int) -> Period:
     return Period(on(0), on(days - 1))
 
 
-@BOTH
-def test_the_example_of_wikipedia_comes_out(dietz: Dietz) -> None:
+def test_the_example_of_wikipedia_comes_out() -> None:
     """https://en.wikipedia.org/wiki/Modified_Dietz_method: 100, 50 after one of two years, 300."""
     flows = [flow(364, "50")]
-    assert dietz(period(730), Decimal(100), flows, Decimal(300)) == Decimal("1.2")
+    assert modified_dietz(period(730), Decimal(100), flows, Decimal(300)) == Decimal("1.2")
 
 
 def test_an_october_with_four_flows_comes_out_as_published() -> None:
@@ -54,16 +59,14 @@ def test_the_begin_of_a_day_is_the_end_of_the_day_before() -> None:
     assert answer != modified_dietz(period(9), Decimal(10), [flow(5, "7")], Decimal(20))
 
 
-@BOTH
 @pytest.mark.parametrize("withdrawn", ["-20", "-30"])
-def test_without_average_capital_there_is_no_return(dietz: Dietz, withdrawn: str) -> None:
+def test_without_average_capital_there_is_no_return(withdrawn: str) -> None:
     flows = [flow(4, withdrawn)]
-    assert dietz(period(10), Decimal(10), flows, Decimal(1)) is None
+    assert modified_dietz(period(10), Decimal(10), flows, Decimal(1)) is None
 
 
-@BOTH
-def test_without_flows_it_is_gain_over_begin_value(dietz: Dietz) -> None:
-    assert dietz(period(3), Decimal(3), [], Decimal(4)) == Decimal("0.333333333333")
+def test_without_flows_it_is_gain_over_begin_value() -> None:
+    assert modified_dietz(period(3), Decimal(3), [], Decimal(4)) == Decimal("0.333333333333")
 
 
 def by_hand(period: Period, days: Sequence[Day]) -> Fraction:
@@ -94,14 +97,13 @@ def test_weights_are_days_counted_one_by_one(days: list[Day], idle_days: int) ->
 def test_scale_and_order_of_flows_change_nothing(
     days: list[Day], factor: int, random: Random
 ) -> None:
-    for dietz in (modified_dietz, simple_dietz):
-        more = scaled(days, Decimal(factor))
-        shuffled = flows_of(more)
-        random.shuffle(shuffled)
-        shuffled.append(flow(0, "0"))
-        whole = period(len(days))
-        answer = dietz(whole, days[0].begin_value, flows_of(days), days[-1].end_value)
-        assert answer == dietz(whole, more[0].begin_value, shuffled, more[-1].end_value)
+    more = scaled(days, Decimal(factor))
+    shuffled = flows_of(more)
+    random.shuffle(shuffled)
+    shuffled.append(flow(0, "0"))
+    whole = period(len(days))
+    answer = modified_dietz(whole, days[0].begin_value, flows_of(days), days[-1].end_value)
+    assert answer == modified_dietz(whole, more[0].begin_value, shuffled, more[-1].end_value)
 
 
 @LAW

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pyxirr import xirr as solver
 
 from analytics import money_weighted as module
-from analytics.days import Day, Flow, Timing, flows_of
+from analytics.days import Day, Flow, Timing
 from analytics.dietz import modified_dietz
 from analytics.money_weighted import (
     Answer,
@@ -26,9 +26,8 @@ from analytics.money_weighted import (
     xirr,
 )
 from analytics.periods import Period
-from analytics.time_weighted import linked
 from calculator.money import EXACT
-from tests.analytics.figures import LAW, a_day, cents, histories, on, scaled
+from tests.analytics.figures import LAW, a_day, cents, flows_of, histories, linked, on, scaled
 
 
 def paid(*payments: tuple[str, str]) -> list[Payment]:

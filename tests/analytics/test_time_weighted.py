@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from fractions import Fraction
 
@@ -7,17 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics.days import Basis, Day
-from analytics.periods import Grain, Period, rolling_days
+from analytics.periods import Grain, Period, parts
 from analytics.time_weighted import (
     Break,
     Linked,
     NotAnnualized,
     annualized,
-    breakdown,
-    linked,
-    rolling,
+    day_returns,
 )
-from tests.analytics.figures import LAW, WILD, a_day, cents, histories, on, scaled, twelve
+from analytics.windows import Windows
+from tests.analytics.figures import LAW, WILD, a_day, cents, histories, linked, on, scaled, twelve
 
 
 def shown(exact_return: Decimal | None) -> str:
@@ -184,7 +183,6 @@ def test_after_more_than_everything_is_lost_another_segment_begins() -> None:
 def test_no_days_have_no_return() -> None:
     assert linked([]) == Linked(segments=(), breaks=())
     assert linked([]).total_return is None
-    assert breakdown([], Grain.MONTHLY) == []
 
 
 def test_a_long_segment_has_an_annual_rate() -> None:
@@ -195,29 +193,19 @@ def test_a_long_segment_has_an_annual_rate() -> None:
 
 def test_a_breakdown_is_cut_at_the_calendar_and_at_the_days_given() -> None:
     days = [a_day(n, f"{100 + n}", f"{101 + n}") for n in range(4)]  # 30 Dec to 2 Jan
-    months = breakdown(days, Grain.MONTHLY)
-    assert [(p.first_day.isoformat(), p.last_day.isoformat()) for p, _ in months] == [
-        ("2023-12-30", "2023-12-31"),
-        ("2024-01-01", "2024-01-02"),
-    ]
-    assert [answer.total_return for _, answer in months] == [
-        Decimal("0.02"),
-        twelve(Fraction(104, 102) - 1),
-    ]
+    answers = dict(broken_down(days, Grain.MONTHLY))
+    assert answers == {
+        Period(on(0), on(1)): Decimal("0.02"),
+        Period(on(2), on(3)): twelve(Fraction(104, 102) - 1),
+    }
 
 
-def test_windows_roll_over_the_days() -> None:
-    days = days_with("10", "20", "-50")
-    windows = rolling_days(Period(on(0), on(2)), 2)
-    assert [(p.first_day, answer.total_return) for p, answer in rolling(days, windows)] == [
-        (on(0), Decimal("0.32")),
-        (on(1), Decimal("-0.4")),
-    ]
-
-
-def test_a_window_without_days_has_no_segment() -> None:
-    ((_, answer),) = rolling(days_with("10"), [Period(on(5), on(6))])
-    assert answer == Linked(segments=(), breaks=())
+def broken_down(days: Sequence[Day], grain: Grain) -> Iterator[tuple[Period, Decimal | None]]:
+    """Of days one after another."""
+    windows = Windows(day_returns(days))
+    for part in parts(Period(days[0].valuation_date, days[-1].valuation_date), grain):
+        first = (part.first_day - days[0].valuation_date).days
+        yield part, windows.total_return(slice(first, first + part.days))
 
 
 def by_hand(days: Sequence[Day], basis: Basis) -> list[Fraction]:
@@ -288,9 +276,9 @@ def test_the_parts_of_a_split_period_link_to_the_whole(days: list[Day], at: int)
 @given(histories(days_max=6), st.sampled_from(Grain))
 def test_the_breakdown_links_to_the_whole(days: list[Day], grain: Grain) -> None:
     factor = Decimal(1)
-    for _, part in breakdown(days, grain):
-        assert part.total_return is not None
-        factor *= 1 + part.total_return
+    for _, part_return in broken_down(days, grain):
+        assert part_return is not None
+        factor *= 1 + part_return
     total_return = linked(days).total_return
     assert total_return is not None
     assert abs(factor - 1 - total_return) < Decimal("1e-8") * (1 + abs(total_return))
