@@ -7,20 +7,25 @@ day's return times what was linked before. R. Litterman, Modern Investment Manag
 chapter 19, formulas 19.50 to 19.53; A. Frongello, Linking Single Period Attribution Results,
 J. of Performance Measurement (2002), is the same without a benchmark.
 
-Each contribution is split into what the part brought in its own currency and by it, as the return
-of the whole is: D. Karnosky and B. Singer, Global Asset Management and Performance Attribution
-(1994), without their cash rates.
+The return is split into what it had been in the currencies of the parts, and what these did to it:
+
+    1 + base = (1 + local)(1 + currencies)
+
+local linked of the days' own local returns. What a part brings to it is by the same formula, linked
+by the local returns of the whole, and the rest of its contribution is its currency: so these sum to
+the split of the whole. D. Karnosky and B. Singer, Global Asset Management and Performance
+Attribution (1994), without their cash rates.
 """
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, localcontext
 
 from analytics.exact import adding_up, check_amount, rounded_return
 from analytics.time_weighted import DayReturn, link, runs
-from calculator.money import EXACT, ONE
+from calculator.money import EXACT, ONE, ZERO
 
 BASE_PLACES, LOCAL_PLACES = 12, 24
 _FINE = 10**80  # of weights: a gain of 10^26 is told to 10^-42
@@ -51,19 +56,25 @@ class Split:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contribution:
-    """`local` + `currency` is `contribution`, to the last digit."""
+    """`local` + `currency` is `contribution`, to the last digit. Null where the whole has none."""
 
     name: str
     contribution: Decimal
-    local: Decimal
-    currency: Decimal
+    local: Decimal | None
+    currency: Decimal | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentContributions:
-    """Fractions, half-even to 12 places; the contributions sum to the return, to the last digit."""
+    """Fractions, half-even to 12 places. The parts sum to all three, to the last digit, and
+    `local` + `currency` is the return.
+
+    Both are None where a day but the last lost more than all locally, which is to say that rates
+    alone kept the whole from debt: what is linked after that has the wrong sign."""
 
     total_return: Decimal
+    local: Decimal | None
+    currency: Decimal | None
     parts: tuple[Contribution, ...]  # the largest first
 
 
@@ -84,58 +95,99 @@ class Attribution:
             return tuple(self._of_run(run) for run in runs(self._returns[within]))
 
     def currency_effect(self, within: slice) -> Split | None:
-        """Of the only segment of these days; None where there are several, or none."""
+        """Of the only segment of these days; None where there are several or none, or no local
+        return."""
+        total = link(self._returns[within]).total_return
+        if total is None:
+            return None
         with localcontext(EXACT):
-            total = link(self._returns[within]).total_return
-            local = link([self._local_return(each) for each in self._returns[within]]).total_return
-        return None if total is None or local is None else split_return(total, local)
+            [run] = runs(self._returns[within])
+            local = self._linked_local(run)
+        return None if local.total_return is None else split_return(total, local.total_return)
 
     def _of_run(self, run: Sequence[DayReturn]) -> SegmentContributions:
         """The caller works in `EXACT`."""
-        linked, weights = ONE, []
-        for each in run:
-            assert each.exact_return is not None
-            # What a gain of one adds to the linked return; without capital the day is idle.
-            weights.append(int(linked / each.day.capital * _FINE) if each.day.capital else 0)
-            linked *= 1 + each.exact_return
-        total = rounded_return(linked - 1)
-        days = self._index(run[0].day.valuation_date)
-        within = slice(days, days + len(run))
-        told = adding_up(
-            total,
-            {
-                name: _weighted(each.base[within], weights, BASE_PLACES)
-                for name, each in self._parts.items()
-            },
+        first = self._index(run[0])
+        days = slice(first, first + len(run))
+        whole, local = _linked((each.exact_return for each in run), run), self._linked_local(run)
+        assert whole.total_return is not None
+        base_of = _shared(
+            whole, {name: each.base[days] for name, each in self._parts.items()}, BASE_PLACES
         )
-        local = {
-            name: rounded_return(_weighted(each.local[within], weights, LOCAL_PLACES))
-            for name, each in self._parts.items()
-        }
+        local_of = _shared(
+            local, {name: each.local[days] for name, each in self._parts.items()}, LOCAL_PLACES
+        )
         found = [
             Contribution(
-                name=name, contribution=each, local=local[name], currency=each - local[name]
+                name=name,
+                contribution=each,
+                local=local_of.get(name),
+                currency=_rest(each, local_of.get(name)),
             )
-            for name, each in told.items()
+            for name, each in base_of.items()
         ]
         found.sort(key=lambda each: (-each.contribution, each.name))
-        return SegmentContributions(total_return=total, parts=tuple(found))
+        return SegmentContributions(
+            total_return=whole.total_return,
+            local=local.total_return,
+            currency=_rest(whole.total_return, local.total_return),
+            parts=tuple(found),
+        )
 
-    def _local_return(self, each: DayReturn) -> DayReturn:
-        """Of a day, had no rate moved since it began."""
-        if each.exact_return is None or not each.day.capital:
-            return each
-        gain = Decimal(self._local[self._index(each.day.valuation_date)]).scaleb(-LOCAL_PLACES)
-        return DayReturn(each.day, gain / each.day.capital)
+    def _linked_local(self, run: Sequence[DayReturn]) -> "_Linked":
+        """Had no rate moved within a day. The caller works in `EXACT`."""
+        gains = self._local[(first := self._index(run[0])) : first + len(run)]
+        return _linked(
+            (
+                Decimal(gain).scaleb(-LOCAL_PLACES) / each.day.capital if each.day.capital else ZERO
+                for gain, each in zip(gains, run, strict=True)
+            ),
+            run,
+        )
 
-    def _index(self, day: date) -> int:
-        return bisect_left(self._returns, day, key=lambda each: each.day.valuation_date)
+    def _index(self, day: DayReturn) -> int:
+        return bisect_left(self._returns, _date(day), key=_date)
 
 
-def _weighted(gains: Sequence[int], weights: Sequence[int], places: int) -> Decimal:
-    """Gains, each times the weight of its day. The caller works in `EXACT`."""
-    total = sum(gain * weight for gain, weight in zip(gains, weights, strict=True) if gain)
-    return Decimal(total).scaleb(-places) / _FINE
+@dataclass(frozen=True, slots=True)
+class _Linked:
+    """`weights`: what a gain of one on each day adds to the linked return; 0 on idle days."""
+
+    total_return: Decimal | None
+    weights: Sequence[int]  # times _FINE
+
+
+def _linked(returns: Iterable[Decimal | None], run: Sequence[DayReturn]) -> _Linked:
+    """None where a day before the last loses more than all. The caller works in `EXACT`."""
+    linked, weights, is_lost = ONE, [], False
+    for each, exact_return in zip(run, returns, strict=True):
+        assert exact_return is not None
+        is_lost |= linked < 0
+        weights.append(int(linked / each.day.capital * _FINE) if each.day.capital else 0)
+        linked *= 1 + exact_return
+    return _Linked(None if is_lost else rounded_return(linked - 1), weights)
+
+
+def _rest(whole: Decimal, part: Decimal | None) -> Decimal | None:
+    return None if part is None else whole - part
+
+
+def _date(each: DayReturn) -> date:
+    return each.day.valuation_date
+
+
+def _shared(linked: _Linked, gains: Mapping[str, Sequence[int]], places: int) -> dict[str, Decimal]:
+    """The return, part by part; empty where there is none. The caller works in `EXACT`."""
+    if linked.total_return is None:
+        return {}
+    exact = {
+        name: Decimal(
+            sum(gain * weight for gain, weight in zip(each, linked.weights, strict=True) if gain)
+        ).scaleb(-places)
+        / _FINE
+        for name, each in gains.items()
+    }
+    return adding_up(linked.total_return, exact)
 
 
 def split_return(base_return: Decimal, local_return: Decimal) -> Split:

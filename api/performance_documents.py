@@ -102,14 +102,16 @@ class Contribution(Document):
 
     name: str
     contribution: Fraction
-    local: Fraction
-    currency: Fraction
+    local: Fraction | None
+    currency: Fraction | None
 
 
 class SegmentContributions(Document):
-    """The contributions sum to the return, to the last digit."""
+    """The parts sum to all three, to the last digit, and `local` + `currency` is the return."""
 
     total_return: Fraction
+    local: Fraction | None
+    currency: Fraction | None
     parts: list[Contribution]
 
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from analytics.contribution import (
     Attribution,
+    Contribution,
     Gains,
     SegmentContributions,
     Split,
@@ -15,7 +16,7 @@ from analytics.contribution import (
 )
 from analytics.days import Day
 from analytics.time_weighted import day_returns
-from calculator.money import EXACT
+from calculator.money import EXACT, ZERO
 from tests.analytics.figures import LAW, WILD, a_day, cents, histories, linked, scaled, twelve
 
 WHOLE = slice(0, None)
@@ -205,27 +206,46 @@ def test_parts_together_contribute_what_they_do_apart(portfolio: list[list[Day]]
     assert abs(brought(answer)["01"] - alone["0"] - alone["1"]) <= Decimal("5e-12")
 
 
-def splits(answer: SegmentContributions) -> dict[str, Split]:
-    return {
-        each.name: Split(base=each.contribution, local=each.local, currency=each.currency)
-        for each in answer.parts
-    }
-
-
 def test_the_currency_brings_what_the_local_return_does_not() -> None:
     """100 EUR at 1.10 become 105 EUR at 1.20; beside them 110 USD that stay."""
     parts = {"EUR": [a_day(0, "110", "126")], "USD": [a_day(0, "110", "110")]}
     (answer,) = contributions(parts, {"EUR": [("5", "1.1")], "USD": [("0", "1")]})
-    base = twelve(Fraction(16, 220))
-    assert splits(answer) == {
-        "EUR": Split(base=base, local=Decimal("0.025"), currency=base - Decimal("0.025")),
-        "USD": Split(base=Decimal(0), local=Decimal(0), currency=Decimal(0)),
-    }
+    base, local = twelve(Fraction(16, 220)), Decimal("0.025")
+    assert answer.parts == (
+        Contribution(name="EUR", contribution=base, local=local, currency=base - local),
+        Contribution(name="USD", contribution=ZERO, local=ZERO, currency=ZERO),
+    )
+
+
+def test_the_second_day_counts_by_what_was_linked_locally_before_it() -> None:
+    """100 EUR at 1 grow by a tenth each day; the rate goes to 2 in between and stays."""
+    parts = {"EUR": [a_day(0, "100", "110"), a_day(1, "110", "242")]}
+    (answer,) = contributions(parts, {"EUR": [("10", "1"), ("11", "1")]})
+    assert (answer.total_return, answer.local) == (Decimal("1.42"), Decimal("0.21"))
+    assert answer.parts[0].local == Decimal("0.21")
+    assert answer.currency == answer.parts[0].currency == Decimal("1.21")
+    split = attribution(parts, {"EUR": [("10", "1"), ("11", "1")]}).currency_effect(WHOLE)
+    assert split == Split(base=Decimal("1.42"), local=Decimal("0.21"), currency=Decimal("1.21"))
+
+
+def test_where_rates_alone_kept_the_whole_from_debt_nothing_is_split() -> None:
+    """Locally 150 of 100 are lost, in dollars 10; on the last day that can still be said."""
+    parts = {"EUR": [a_day(0, "100", "90"), a_day(1, "90", "99")]}
+    lost: Local = {"EUR": [("-150", "1"), ("9", "1")]}
+    (answer,) = contributions(parts, lost)
+    assert (answer.total_return, answer.local, answer.currency) == (Decimal("-0.01"), None, None)
+    assert answer.parts == (
+        Contribution(name="EUR", contribution=Decimal("-0.01"), local=None, currency=None),
+    )
+    assert attribution(parts, lost).currency_effect(WHOLE) is None
+    assert attribution(parts, lost).currency_effect(slice(0, 1)) == Split(
+        base=Decimal("-0.1"), local=Decimal("-1.5"), currency=Decimal("1.4")
+    )
 
 
 @LAW
 @given(portfolios(), st.lists(cents(-10_000, 10_000), min_size=24, max_size=24))
-def test_local_and_currency_sum_to_base_and_base_to_the_whole(
+def test_what_parts_bring_locally_and_by_currency_sums_to_the_split_of_the_whole(
     portfolio: list[list[Day]], gains: list[Decimal]
 ) -> None:
     parts = {str(n): days for n, days in enumerate(portfolio)}
@@ -234,17 +254,27 @@ def test_local_and_currency_sum_to_base_and_base_to_the_whole(
         for n, days in enumerate(portfolio)
     }
     (answer,) = contributions(parts, local)
-    assert sum(brought(answer).values()) == answer.total_return
+    linked_local = Fraction(1)
+    for k, day in enumerate(total_of(portfolio)):
+        gain = sum(Fraction(gains[n * 6 + k]) for n in range(len(portfolio)))
+        linked_local *= 1 + gain * Fraction("1.1") / Fraction(day.capital)
+    assert answer.local == twelve(linked_local - 1)
+    assert sum(part.local or ZERO for part in answer.parts) == answer.local
+    assert sum(part.currency or ZERO for part in answer.parts) == answer.currency
+    assert sum(part.contribution for part in answer.parts) == answer.total_return
     for part in answer.parts:
-        assert part.local + part.currency == part.contribution
+        assert (part.local or ZERO) + (part.currency or ZERO) == part.contribution
+    split = attribution(parts, local).currency_effect(WHOLE)
+    assert split == Split(
+        base=answer.total_return, local=answer.local, currency=answer.currency or ZERO
+    )
 
 
 @LAW
 @given(portfolios())
 def test_at_a_rate_of_one_that_stays_all_is_local(portfolio: list[list[Day]]) -> None:
     (answer,) = contributions({str(n): days for n, days in enumerate(portfolio)})
-    for part in answer.parts:
-        assert abs(part.currency) <= Decimal("4e-12")  # the rounding that a part was given
+    assert [part.currency for part in answer.parts] == [ZERO] * len(portfolio)
 
 
 def test_a_published_split_of_a_return_comes_out() -> None:

@@ -5,10 +5,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal, localcontext
+from functools import partial
 
 import psycopg2
 import pytest
 
+from analytics.contribution import SegmentContributions
 from analytics.periods import Period
 from calculator import EXACT, Transaction
 from reports.limits import Limits
@@ -157,15 +159,66 @@ def test_contributions_sum_to_the_return(migrated: str, fill: Fill, grouping: Gr
     fill(history(4), 1)
     [period] = ask(migrated, grouping=grouping).periods
     [segment] = period.contributions
-    assert sum(each.contribution for each in segment.parts) == segment.total_return
+    assert sums_up(segment)
     assert period.net is not None
     assert segment.total_return == period.net.total_return
-    assert period.currency_effect is not None
-    assert period.currency_effect.base == segment.total_return
-    local = sum(each.local for each in segment.parts)
-    # The parts are linked by the whole return, the split of the whole by the local one.
-    assert local != 0
-    assert all(each.local + each.currency == each.contribution for each in segment.parts)
+    effect = period.currency_effect
+    assert effect is not None
+    assert (effect.base, effect.local, effect.currency) == (
+        segment.total_return, segment.local, segment.currency,
+    )  # fmt: skip
+    assert effect.local != 0 != effect.currency
+
+
+def sums_up(segment: SegmentContributions) -> bool:
+    """Over the parts, and in each of them."""
+    parts = segment.parts
+    sums = (
+        sum(each.contribution for each in parts),
+        sum(each.local or 0 for each in parts),
+        sum(each.currency or 0 for each in parts),
+    )
+    assert sums == (segment.total_return, segment.local, segment.currency)
+    each_one = [(each.local or 0) + (each.currency or 0) == each.contribution for each in parts]
+    return all(each_one)
+
+
+def test_each_segment_of_several_months_sums_up_by_itself(migrated: str) -> None:
+    """Half a year in euros and dollars with flows and a dividend, all sold in May, bought again."""
+    months = [f"2024-{month:02}-15" for month in range(1, 13)]
+    price(migrated, "A", "USD", {day: str(50 + 3 * n) for n, day in enumerate(months)})
+    price(migrated, "B", "EUR", {day: str(60 - 2 * n) for n, day in enumerate(months)})
+    days = [(date(2024, 1, 10) + timedelta(days=n)).isoformat() for n in range(0, 356, 5)]
+    rate(migrated, "EUR/USD", {day: f"1.{10 + n}" for n, day in enumerate(days)})
+    of_b = partial(trade, security_id="B", currency="EUR", fx_rate="1.25")
+    book(
+        migrated,
+        [
+            trade("A1", "BUY", "2024-01-15", "10", "50", security_id="A"),
+            of_b("B1", "BUY", "2024-01-15", "10", "60"),
+            of_b("B2", "BUY", "2024-02-20", "4", "59"),
+            of_b("B3", "DIVIDEND", "2024-03-20", amount="30"),
+            of_b("B4", "SELL", "2024-04-02", "3", "57"),
+            trade("A2", "SELL", "2024-05-03", "10", "61", security_id="A"),
+            of_b("B5", "SELL", "2024-05-03", "11", "54"),
+            of_b("B6", "FEE", "2024-05-10", amount="5"),
+            of_b("B7", "BUY", "2024-06-03", "10", "52"),
+            trade("A3", "BUY", "2024-08-01", "10", "70", security_id="A"),
+        ],
+        portfolio("USD"),
+    )
+    asked = Asked(
+        to=date(2024, 12, 31), periods=(Period(date(2024, 1, 15), date(2024, 12, 31)),),
+        contribution=Grouping.POSITION, currency_effect=True,
+    )  # fmt: skip
+    with looking(migrated) as snapshot:
+        found = performance(snapshot, "P1", asked, Limits())
+    assert found is not None
+    assert found.periods[0].currency_effect is None
+    first, second = found.periods[0].contributions
+    assert sums_up(first)
+    assert sums_up(second)
+    assert first.local != second.local
 
 
 def test_a_flow_of_nothing_changes_nothing(migrated: str, fill: Fill) -> None:

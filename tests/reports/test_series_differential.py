@@ -235,5 +235,7 @@ def check_returns(database_url: str, last: date, expected: list[dict[str, Decima
     with localcontext(EXACT):
         for segment in period.contributions:
             assert sum(each.contribution for each in segment.parts) == segment.total_return
-            for each in segment.parts:
-                assert each.local + each.currency == each.contribution
+            if segment.local is not None:
+                assert sum(each.local or 0 for each in segment.parts) == segment.local
+                for each in segment.parts:
+                    assert (each.local or 0) + (each.currency or 0) == each.contribution
