@@ -8,7 +8,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from analytics.bad_input import BadInput, Rule
-from calculator.money import AMOUNT_LIMIT, ZERO, rounded
+from calculator.money import AMOUNT_LIMIT, COST_STEP, ZERO, rounded
 
 _DIGITS = AMOUNT_LIMIT.adjusted()  # before the point
 
@@ -60,8 +60,11 @@ def adding_up(total: Decimal, exact_parts: Mapping[str, Decimal]) -> dict[str, D
 
     What rounding leaves over goes to the part that is largest absolutely, where it changes the
     least in proportion; of equals, to the first by name. A convention: no standard has one.
-    The caller works in `EXACT`.
+    More than rounding is never left over: who has parts of something else is wrong, and a part
+    must not hide it. The caller works in `EXACT`.
     """
+    left_over = total - sum(exact_parts.values(), ZERO)
+    assert left_over.copy_abs() <= COST_STEP, f"the parts are {left_over:.3E} short of {total}"
     parts = {name: rounded_return(part) for name, part in exact_parts.items()}
     if parts:
         largest = min(exact_parts, key=lambda name: (-exact_parts[name].copy_abs(), name))

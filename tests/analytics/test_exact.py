@@ -47,6 +47,15 @@ def test_what_rounding_leaves_over_goes_to_the_largest_part() -> None:
         assert uneven["B"] == Decimal("-0.666666666666")
 
 
+def test_a_part_takes_what_rounding_leaves_over_and_no_more() -> None:
+    with localcontext(EXACT):
+        assert adding_up(Decimal("0.5"), {"A": Decimal("0.4999999999995")}) == {"A": Decimal("0.5")}
+        with pytest.raises(AssertionError, match=r"the parts are 2.000E-12 short of 0.5"):
+            adding_up(Decimal("0.5"), {"A": Decimal("0.3"), "B": Decimal("0.199999999998")})
+        with pytest.raises(AssertionError, match="short of 1"):
+            adding_up(Decimal(1), {})
+
+
 def test_no_parts_add_up_to_no_parts() -> None:
     assert adding_up(Decimal(0), {}) == {}
 
