@@ -7,7 +7,7 @@ from itertools import pairwise
 from operator import add
 
 from analytics.contribution import BASE_PLACES, Gains
-from calculator.money import EXACT, ONE, cost_steps
+from calculator.money import EXACT, cost_steps
 from reports.columns import Amounts
 from reports.flows import position_flows
 from reports.holding_days import HoldingDays
@@ -27,6 +27,7 @@ class Grouping(StrEnum):
     ISSUER = "issuer"
 
 
+_ONE = 10**BASE_PLACES  # a rate of one
 UNKNOWN = "UNKNOWN"  # the part of what no instrument tells of
 
 
@@ -59,7 +60,7 @@ def gains_of(holdings: Holdings, grouping: Grouping) -> Mapping[str, Gains]:
     """By group, of each day of the period."""
     length = len(holdings.span.days)
     parts: dict[tuple[str, str], _Part] = {}
-    rates: dict[str, list[int]] = {}
+    rates: dict[str, list[int | None]] = {}
     for each in holdings.days.values():
         currency = each.history.trade_currency
         assert currency is not None
@@ -81,18 +82,24 @@ def gains_of(holdings: Holdings, grouping: Grouping) -> Mapping[str, Gains]:
     return found
 
 
-def _rates_at_begin(rate: RateDays) -> list[int]:
+def _rates_at_begin(rate: RateDays) -> list[int | None]:
     """Of each day, in 10^-12: that of the end of the day before or, where none is known, its own."""
-    return [
-        int((before or now or ONE).scaleb(BASE_PLACES, EXACT))
-        for before, now in pairwise(rate.rates)
-    ]
+    found = (before or now for before, now in pairwise(rate.rates))
+    return [None if each is None else int(each.scaleb(BASE_PLACES, EXACT)) for each in found]
 
 
-def _gains(part: _Part, rates: Sequence[int]) -> Gains:
+def _gains(part: _Part, rates: Sequence[int | None]) -> Gains:
+    """Where no rate is known nothing has a value, and what is gained is flows alone, each with a
+    rate of its own: all of it is local, since nothing was held that another rate could move."""
     base = _gained(part.value, part.flows)
     local = _gained(part.value_local, part.flows_local)
-    return Gains(base, [gain * rate for gain, rate in zip(local, rates, strict=True)])
+    return Gains(
+        base,
+        [
+            gain * _ONE if rate is None else gain_local * rate
+            for gain, gain_local, rate in zip(base, local, rates, strict=True)
+        ],
+    )
 
 
 def _gained(value: Amounts, flows: Sequence[int]) -> list[int]:

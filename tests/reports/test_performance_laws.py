@@ -10,7 +10,7 @@ from functools import partial
 import psycopg2
 import pytest
 
-from analytics.contribution import SegmentContributions
+from analytics.contribution import SegmentContributions, Split
 from analytics.periods import Period
 from calculator import EXACT, Transaction
 from reports.limits import Limits
@@ -219,6 +219,35 @@ def test_each_segment_of_several_months_sums_up_by_itself(migrated: str) -> None
     assert sums_up(first)
     assert sums_up(second)
     assert first.local != second.local
+
+
+def test_a_dividend_in_a_currency_without_a_rate_is_local_at_its_own(migrated: str) -> None:
+    """500 yen at 0.01 are 5 dollars, on 100 of another holding: no rate is known of any day."""
+    price(migrated, "A", "USD", {"2024-03-01": "100"})
+    of_yen = partial(trade, security_id="Y", currency="JPY", fx_rate="0.01")
+    book(
+        migrated,
+        [
+            trade("A", "BUY", "2024-03-01", "1", "100", security_id="A"),
+            of_yen("Y1", "BUY", "2024-03-01", "1", "700"),
+            of_yen("Y2", "SELL", "2024-03-02", "1", "800"),
+            of_yen("Y3", "DIVIDEND", "2024-03-05", amount="500"),
+        ],
+        portfolio("USD"),
+    )
+    asked = Asked(
+        to=LAST, periods=(Period(date(2024, 3, 4), date(2024, 3, 8)),),
+        contribution=Grouping.CURRENCY, currency_effect=True,
+    )  # fmt: skip
+    with looking(migrated) as snapshot:
+        found = performance(snapshot, "P1", asked, Limits())
+    assert found is not None
+    five = Decimal("0.05")
+    assert found.periods[0].currency_effect == Split(base=five, local=five, currency=Decimal(0))
+    [segment] = found.periods[0].contributions
+    yen, dollars = segment.parts
+    assert (yen.name, yen.local, yen.currency) == ("JPY", five, Decimal(0))
+    assert (dollars.local, dollars.currency) == (Decimal(0), Decimal(0))
 
 
 def test_a_flow_of_nothing_changes_nothing(migrated: str, fill: Fill) -> None:
