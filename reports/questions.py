@@ -11,6 +11,11 @@ from reports.positions import is_known
 from reports.snapshot import Snapshot
 from reports.sources import Grouping
 
+_IS_KNOWN = """
+SELECT EXISTS (
+    SELECT FROM transactions
+    WHERE portfolio_id = %s AND security_id = %s AND status <> 'CANCELLED')
+"""
 STANDARD = tuple(Horizon)
 DAYS_MAX = 36_600  # a hundred years
 DAYS_TOGETHER_MAX = 2 * DAYS_MAX  # of all periods of a question
@@ -107,16 +112,20 @@ def known_history(
     *,
     has_local: bool = False,
 ) -> PortfolioHistory | None:
-    """None: there is no such portfolio, or no such holding in it."""
+    """None: there is no such portfolio, or no such holding in it. One that begins after the last
+    day has nothing in it."""
     if not is_known(snapshot, portfolio_id):
         return None
     history = read_history(snapshot, portfolio_id, last_day, has_local=has_local)
     if security_id is not None:
-        if security_id not in history.holdings:
+        one = history.holdings.get(security_id)
+        if one is not None:
+            alone = {security_id: one}
+            history = replace(history, base_currency=one.base_currency, holdings=alone)
+        elif snapshot.row(_IS_KNOWN, portfolio_id, security_id)[0]:
+            history = replace(history, holdings={})  # it begins later
+        else:
             return None
-        one = history.holdings[security_id]
-        alone = {security_id: one}
-        history = replace(history, base_currency=one.base_currency, holdings=alone)
     if history.base_currency is None and history.holdings:
         raise SeveralBaseCurrencies
     return history

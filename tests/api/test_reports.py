@@ -162,6 +162,24 @@ def test_periods_that_have_no_days_say_why(daily: httpx.Client) -> None:
         ]
 
 
+def test_a_holding_that_begins_later_has_no_days_as_its_portfolio_has_none(
+    daily: httpx.Client, migrated: str
+) -> None:
+    book(migrated, [trade("B2", "BUY", "2024-03-05", "1", "10", security_id="LATE")])
+    for security_id in ({}, {"security_id": "LATE"}):
+        question = {"to": "2024-01-09", "periods": ["SI", "YTD"], **security_id}
+        for rest in ("performance", "performance/mwr"):
+            answer = daily.post(f"/portfolios/P1/{rest}", json=question)
+            assert answer.status_code == 200, answer.text
+            assert answer.json()["inception"] is None
+            reasons = [each["reason"] for each in answer.json()["periods"]]
+            assert reasons == ["history_must_have_begun"] * 2
+        parameters = {"to": "2024-01-09", **security_id}
+        assert daily.get("/portfolios/P1/timeseries", params=parameters).json()["days"] == []
+    refused = daily.post("/portfolios/P1/performance", json={"security_id": "NEVER"})
+    assert problem_of(refused, 404)["detail"]
+
+
 def test_a_portfolio_at_a_glance(daily: httpx.Client) -> None:
     found = daily.get("/portfolios/P1/summary?to=2024-03-01").json()
     assert (found["from"], found["to"]) == ("2024-01-01", "2024-03-01")
