@@ -11,7 +11,7 @@ import psycopg2
 import pytest
 
 from analytics.contribution import SegmentContributions, Split
-from analytics.periods import Period
+from analytics.periods import Horizon, Period
 from calculator import EXACT, Transaction
 from reports.limits import Limits
 from reports.money_weighted import money_weighted
@@ -248,6 +248,36 @@ def test_a_dividend_in_a_currency_without_a_rate_is_local_at_its_own(migrated: s
     yen, dollars = segment.parts
     assert (yen.name, yen.local, yen.currency) == ("JPY", five, Decimal(0))
     assert (dollars.local, dollars.currency) == (Decimal(0), Decimal(0))
+
+
+def test_a_dividend_after_the_sale_breaks_the_position_and_not_its_portfolio(migrated: str) -> None:
+    price(migrated, "A", "USD", {"2024-03-01": "100"})
+    price(migrated, "D", "USD", {"2024-03-01": "50"})
+    book(
+        migrated,
+        [
+            trade("A", "BUY", "2024-03-01", "1", "100", security_id="A"),
+            trade("D1", "BUY", "2024-03-01", "2", "50", security_id="D"),
+            trade("D2", "SELL", "2024-03-04", "2", "50", security_id="D"),
+            trade("D3", "DIVIDEND", "2024-03-06", amount="5", security_id="D"),
+        ],
+        portfolio("USD"),
+    )
+    answers = []
+    for security_id in ("D", None):
+        asked = Asked(
+            to=date(2024, 3, 8), security_id=security_id, periods=(Horizon.SINCE_INCEPTION,)
+        )
+        with looking(migrated) as snapshot:
+            found = performance(snapshot, "P1", asked, Limits())
+        assert found is not None
+        assert found.periods[0].net is not None
+        answers.append(found.periods[0].net)
+    alone, together = answers
+    assert [(each.capital, each.gain) for each in alone.breaks] == [(Decimal(0), Decimal(5))]
+    assert alone.total_return is None
+    assert together.breaks == ()
+    assert together.total_return == Decimal("0.05")
 
 
 def test_a_flow_of_nothing_changes_nothing(migrated: str, fill: Fill) -> None:
