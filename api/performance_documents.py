@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
+from analytics.benchmark import NoPriceReturn
 from analytics.money_weighted import NoRate
 from analytics.periods import Grain, Horizon
 from analytics.time_weighted import NotAnnualized
@@ -116,9 +117,11 @@ class SegmentContributions(Document):
 
 
 class BenchmarkReturn(Document):
-    """Null: a price is missing, or there is no return to compare."""
+    """In base currency. Null: `reason` says why, or there is no return to compare."""
 
     total_return: Fraction | None
+    reason: NoPriceReturn | None
+    benchmark_currency: str | None = Field(description="Of its prices; null: none, or several.")
     begin_price_date: ShownDate | None
     end_price_date: ShownDate | None
     excess_arithmetic: Fraction | None

@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from analytics.benchmark import NoPriceReturn
 from cli.charts import POINTS_MIN, LineChart
 from cli.printing import amount, percent, table
 
@@ -25,6 +26,12 @@ MONEY_WEIGHTED = (
     "over_period",
     "modified_dietz",
 )
+WITHOUT_BENCHMARK = {
+    NoPriceReturn.PRICE_MUST_BE_KNOWN: "no price of the benchmark at begin or end",
+    NoPriceReturn.PRICE_MUST_BE_RECENT: "no recent price of the benchmark",
+    NoPriceReturn.CURRENCY_MUST_NOT_CHANGE: "the currency of the benchmark changes",
+    NoPriceReturn.FX_RATE_MUST_BE_KNOWN: "no rate for the currency of the benchmark",
+}
 SHOWN_MAX = 5  # breaks and segments of a period; JSON has all of them
 
 Item = Mapping[str, Any]
@@ -105,8 +112,8 @@ def _remarks(period: Item) -> list[str]:
         said += ["broken"] if net["breaks"] or len(net["segments"]) > 1 else []
         said += [] if net["segments"] else ["no day with capital"]
     benchmark = period.get("benchmark")
-    if benchmark is not None and benchmark["total_return"] is None:
-        said.append("no recent price of the benchmark")
+    if benchmark is not None and benchmark["reason"]:
+        said.append(WITHOUT_BENCHMARK[benchmark["reason"]])
     said += [period["no_rate"]] if period.get("no_rate") else []
     if period.get("roots"):
         said.append("several rates: " + ", ".join(str(percent(each)) for each in period["roots"]))

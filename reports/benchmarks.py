@@ -1,15 +1,17 @@
-"""A benchmark: a security whose prices are the series, in their own currency."""
+"""A benchmark: a security whose prices are the series, in the base currency of the portfolio."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import cache
 
-from analytics.benchmark import BenchmarkReturn, PriceSeries
+from analytics.benchmark import BenchmarkReturn, PriceIn, PriceSeries
 from analytics.periods import Period
 from calculator.money import EXACT
 from reports.limits import Limits
 from reports.price_days import EPOCH, Prices, read_price_days
+from reports.rates import read_rates, resolved
 from reports.snapshot import Snapshot
 
 
@@ -25,19 +27,31 @@ class Benchmark:
 
 
 def read_benchmark(
-    snapshot: Snapshot, security_id: str, period: Period, limits: Limits
+    snapshot: Snapshot, security_id: str, base_currency: str, period: Period, limits: Limits
 ) -> Benchmark:
-    """One without prices has no return."""
-    found = read_price_days(snapshot, [security_id], period.begin_date, period.last_day)
+    """For returns within the period. One without prices has none."""
+    first_day, last_day = period.begin_date, period.last_day
+    found = read_price_days(snapshot, [security_id], first_day, last_day)
     prices = _by_day(found[security_id]) if security_id in found else {}
-    return Benchmark(PriceSeries(prices), limits)
+    currencies = {each.currency for each in prices.values()} | {base_currency}
+    between = currencies if len(currencies) > 1 else ()
+    rates = read_rates(snapshot, between, first_day, last_day, limits)
+
+    @cache
+    def rate_on(currency: str, day: date) -> Decimal | None:
+        rate = resolved(rates, currency, base_currency, day)
+        return None if rate is None else rate.rate
+
+    return Benchmark(PriceSeries(prices, rate_on), limits)
 
 
-def _by_day(prices: Prices) -> Mapping[date, Decimal]:
+def _by_day(prices: Prices) -> Mapping[date, PriceIn]:
     places = prices.price.places
-    pairs = zip(prices.days.tolist(), prices.price.whole.tolist(), strict=True)
+    days, whole = prices.days.tolist(), prices.price.whole.tolist()
     return {
-        EPOCH + timedelta(days=day): Decimal(whole).scaleb(-places, EXACT)
-        for day, whole in pairs
-        if whole > 0
+        EPOCH + timedelta(days=day): PriceIn(
+            Decimal(price).scaleb(-places, EXACT), currency.decode()
+        )
+        for day, price, currency in zip(days, whole, prices.currencies.tolist(), strict=True)
+        if price > 0
     }

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from analytics.benchmark import excess_return
+from analytics.benchmark import NoPriceReturn, excess_return
 from analytics.contribution import Attribution, SegmentContributions, Split
 from analytics.days import Basis
 from analytics.periods import Horizon, Period, parts, rolling_days, rolling_months
@@ -21,9 +21,11 @@ from reports.sources import Grouping, gains_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BenchmarkOver:
-    """Null: a price is missing, or the portfolio has no return to compare."""
+    """In base currency. Null: `reason` says why, or the portfolio has no return to compare."""
 
     total_return: Decimal | None
+    reason: NoPriceReturn | None
+    benchmark_currency: str | None  # of its prices
     begin_price_date: date | None
     end_price_date: date | None
     excess_arithmetic: Decimal | None
@@ -135,7 +137,9 @@ def _known(snapshot: Snapshot, holdings: Holdings, asked: Asked, limits: Limits)
         attribution=attribution,
         benchmark=None
         if asked.benchmark is None
-        else read_benchmark(snapshot, asked.benchmark, holdings.period, limits),
+        else read_benchmark(
+            snapshot, asked.benchmark, holdings.span.base_currency, holdings.period, limits
+        ),
     )
 
 
@@ -204,6 +208,8 @@ def _against(benchmark: Benchmark, period: Period, total: Decimal | None) -> Ben
         excess = excess_return(total, found.total_return)
     return BenchmarkOver(
         total_return=found.total_return,
+        reason=found.reason,
+        benchmark_currency=found.currency,
         begin_price_date=found.begin_price_date,
         end_price_date=found.end_price_date,
         excess_arithmetic=excess.arithmetic if excess else None,

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from analytics.bad_input import BadInput, Rule
-from analytics.benchmark import PriceSeries, excess_return
+from analytics.benchmark import PriceIn, PriceSeries, excess_return
 from analytics.concentration import concentration
 from analytics.contribution import split_return
 from analytics.days import Day, Flow
@@ -82,7 +82,7 @@ CASES: list[tuple[Rule, str, Callable[[], object]]] = [
     (
         Rule.AMOUNT_MUST_BE_POSITIVE,
         "prices[2024-01-01]",
-        lambda: PriceSeries({DAY: Decimal(0)}),
+        lambda: PriceSeries({DAY: PriceIn(Decimal(0), "USD")}, lambda *_: ONE),
     ),
     (
         Rule.DAY_MUST_BE_A_DATE,

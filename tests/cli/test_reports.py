@@ -221,7 +221,7 @@ def test_a_benchmark_is_a_second_line_and_what_it_lacks_is_said(asking: Portfoli
     assert cells(said, "explicit")[8] == "1.00 %"
     assert "++ net   xx benchmark" in said
     said = shown(asking, *of_february[:2], "--to", DAY, "--period", "SI", "--benchmark", "INDEX")
-    assert "SI: no recent price of the benchmark" in said
+    assert "SI: no price of the benchmark at begin or end" in said
 
 
 def test_parts_and_contributions_are_tables_that_sum_up(asking: Portfolio) -> None:
