@@ -1,90 +1,33 @@
 """What portfolios earned: questions that are sent as a body, since they have many parts."""
 
-from collections.abc import Sequence
-from dataclasses import replace
-from datetime import UTC, date, datetime
-from typing import Annotated, TypeVar
+from datetime import date
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, ValidationError
 
-from analytics.periods import Horizon, Period
+from analytics.periods import Period
 from api import examples, openapi, performance_documents
 from api.body import read_body
 from api.gate import Allowed
 from api.parameters import ConcentrationPage, Nothing, PortfolioId, SeriesPage, SummaryPage
-from api.performance_documents import MoneyWeightedQuestion, PerformanceQuestion, PeriodAsked
+from api.performance_documents import MoneyWeightedQuestion, PerformanceQuestion
 from api.problems import ProblemError, invalid, pointer
+from api.questions import money_weighted_question, performance_question, period_between, today
 from api.reports import Reports
 from reports.concentrations import concentration_on
 from reports.money_weighted import money_weighted
 from reports.performance import performance
-from reports.questions import DAYS_MAX, STANDARD, Asked
 from reports.summary import summary
 from reports.timeseries import time_series
-
-QUESTION_BYTES_MAX = 64 * 1024
-
-Question = TypeVar("Question", bound=BaseModel)
+from wire.objects import MESSAGE_BYTES_MAX
 
 
-async def _question(request: Request, model: type[Question]) -> Question:
-    """The body; a problem 422 that names each field."""
-    body = await read_body(request, QUESTION_BYTES_MAX)
-    try:
-        return model.model_validate_json(body)
-    except ValidationError as error:
-        raise invalid(
-            ProblemError(pointer(*each["loc"]), each["type"], each["msg"])
-            for each in error.errors(include_url=False, include_context=False)
-        ) from None
-
-
-def _today() -> date:
-    return datetime.now(UTC).date()
-
-
-def _periods(asked: Sequence[Horizon | PeriodAsked] | None) -> tuple[Horizon | Period, ...]:
-    if asked is None:
-        return STANDARD
-    found: list[Horizon | Period] = []
-    for index, each in enumerate(asked):
-        if isinstance(each, PeriodAsked):
-            steps = ("periods", str(index))
-            found.append(_period(each.from_, each.to, pointer(*steps, "to")))
-        else:
-            found.append(each)
-    return tuple(found)
-
-
-def _period(first_day: date, last_day: date, at: str) -> Period:
+def _period(first_day: date, last_day: date) -> Period:
     """A problem 422 where it ends before it begins, or is longer than a century."""
-    if last_day < first_day:
-        message = f"{last_day} is before {first_day}"
-        raise invalid([ProblemError(at, "period_must_not_end_before_it_begins", message)])
-    if (last_day - first_day).days >= DAYS_MAX:
-        message = f"it has more than {DAYS_MAX} days"
-        raise invalid([ProblemError(at, "period_must_fit", message)])
-    return Period(first_day, last_day)
-
-
-def _asked(question: MoneyWeightedQuestion) -> Asked:
-    asked = Asked(
-        to=question.to or _today(),
-        periods=_periods(question.periods),
-        security_id=question.security_id,
-    )
-    if not isinstance(question, PerformanceQuestion):
-        return asked
-    return replace(
-        asked,
-        breakdown=question.breakdown,
-        rolling_months=question.rolling_months,
-        rolling_days=question.rolling_days,
-        contribution=question.contribution,
-        currency_effect=question.currency_effect,
-        benchmark=question.benchmark,
-    )
+    found = period_between(first_day, last_day)
+    if isinstance(found, Period):
+        return found
+    raise invalid([ProblemError(pointer("query", "to"), found.rule, found.message)])
 
 
 def routes(reports: Reports) -> APIRouter:
@@ -104,7 +47,7 @@ def routes(reports: Reports) -> APIRouter:
         request: Request,
         _: Annotated[Nothing, Query()],
     ) -> Response:
-        asked = _asked(await _question(request, PerformanceQuestion))
+        asked = performance_question(await read_body(request, MESSAGE_BYTES_MAX))
         return await reports.answer(
             access,
             portfolio_id,
@@ -125,7 +68,7 @@ def routes(reports: Reports) -> APIRouter:
         request: Request,
         _: Annotated[Nothing, Query()],
     ) -> Response:
-        asked = _asked(await _question(request, MoneyWeightedQuestion))
+        asked = money_weighted_question(await read_body(request, MESSAGE_BYTES_MAX))
         return await reports.answer(
             access,
             portfolio_id,
@@ -149,9 +92,9 @@ def _add_days(router: APIRouter, reports: Reports) -> None:
     async def get_timeseries(
         access: Allowed, portfolio_id: PortfolioId, asked: Annotated[SeriesPage, Query()]
     ) -> Response:
-        last_day = asked.to or _today()
+        last_day = asked.to or today()
         if asked.from_ is not None:
-            _period(asked.from_, last_day, "/query/to")
+            _period(asked.from_, last_day)
         return await reports.answer(
             access,
             portfolio_id,
@@ -169,9 +112,9 @@ def _add_days(router: APIRouter, reports: Reports) -> None:
     async def get_summary(
         access: Allowed, portfolio_id: PortfolioId, asked: Annotated[SummaryPage, Query()]
     ) -> Response:
-        last_day = asked.to or _today()
+        last_day = asked.to or today()
         first_day = asked.from_ or last_day.replace(month=1, day=1)
-        period = _period(first_day, last_day, "/query/to")
+        period = _period(first_day, last_day)
         return await reports.answer(
             access, portfolio_id, lambda state: summary(state, portfolio_id, period, limits)
         )
@@ -190,7 +133,7 @@ def _add_concentration(router: APIRouter, reports: Reports) -> None:
     async def get_concentration(
         access: Allowed, portfolio_id: PortfolioId, asked: Annotated[ConcentrationPage, Query()]
     ) -> Response:
-        day = asked.on or _today()
+        day = asked.on or today()
         return await reports.answer(
             access,
             portfolio_id,

@@ -1,8 +1,8 @@
-"""The shapes of questions about performance, and of their answers. Questions are read by them."""
+"""The shapes of questions about performance, and of their answers. `questions` reads those."""
 
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from analytics.benchmark import NoPriceReturn
 from analytics.money_weighted import NoRate
@@ -17,13 +17,14 @@ from reports.sources import Grouping
 from reports.valuation import Quality
 
 PERIODS_MAX = 50
+ROLLING_MONTHS_MAX = 120
+ROLLING_DAYS_MAX = 3660
 
 
 class PeriodAsked(Document):
     """From the begin of the one day, with the value of the end of the day before, to the end of the
     other."""
 
-    model_config = ConfigDict(extra="forbid", populate_by_name=True)
     from_: Date = Field(alias="from", examples=["2024-01-01"])
     to: Date = Field(examples=["2024-12-31"])
 
@@ -51,15 +52,23 @@ class PerformanceQuestion(MoneyWeightedQuestion):
 
     breakdown: Grain | None = Field(None, description="Parts of each period.")
     rolling_months: int | None = Field(
-        None, ge=1, le=120, description="Windows of so many whole months that end with each month."
+        None,
+        ge=1,
+        le=ROLLING_MONTHS_MAX,
+        description="Windows of so many whole months that end with each month.",
     )
     rolling_days: int | None = Field(
-        None, ge=1, le=3660, description="Windows of so many days that end with each day."
+        None,
+        ge=1,
+        le=ROLLING_DAYS_MAX,
+        description="Windows of so many days that end with each day.",
     )
     contribution: Grouping | None = Field(
         None, description="What each part brought; by instrument, as far as that is known."
     )
-    currency_effect: bool = Field(False, description="The return split into local and currency.")
+    currency_effect: bool | None = Field(
+        None, description="The return split into local and currency."
+    )
     benchmark: Id | None = Field(None, description="A security whose prices are the series.")
 
 

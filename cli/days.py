@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime
 
 import click
 
+from reports.questions import DAYS_MAX
 from wire.fields import Broken, calendar_date
 
 
@@ -31,9 +32,15 @@ DAY = Day()
 
 
 def demand_order(first_day: date | None, last_day: date | None) -> None:
-    """Neither is needed; where both are there, the one must not be after the other."""
-    if first_day is not None and last_day is not None and last_day < first_day:
+    """Neither is needed; the one must not be after the other, nor more than a century before it."""
+    if first_day is None:
+        return
+    last_day = last_day or today()
+    if last_day < first_day:
         raise click.BadParameter(f"{last_day} is before {first_day}", param_hint="'--to'")
+    if (last_day - first_day).days >= DAYS_MAX:
+        message = f"from {first_day} to {last_day} are more than {DAYS_MAX} days"
+        raise click.BadParameter(message, param_hint="'--from'")
 
 
 def text(day: date | None) -> str | None:

@@ -98,7 +98,7 @@ class FieldError:
     """One broken rule. All of it is printable: fit for JSON, headers, logs and a database."""
 
     field: str  # "" is the message as a whole
-    rule: Rule
+    rule: StrEnum  # a `Rule` or, of what is no event, one of whoever reads it
     message: str  # for people
 
 
@@ -118,7 +118,7 @@ class Malformed:
 class Broken:
     """What a reader returns for a value that breaks a rule; the field's name is added later."""
 
-    rule: Rule
+    rule: StrEnum
     message: str
 
 

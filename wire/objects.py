@@ -5,6 +5,7 @@ This is the reference: slow, complete, and what every faster reading has to agre
 
 import json
 from collections.abc import Callable, Collection
+from enum import StrEnum
 from typing import NoReturn, TypeVar
 
 from wire.fields import Broken, FieldError, Members, Number, Rule, printable, shown
@@ -33,7 +34,7 @@ class Form:
                 self.refuse(name, Rule.FIELD_MUST_BE_GIVEN_ONCE, "the field is given twice")
             self._values[name] = value
 
-    def refuse(self, name: str, rule: Rule, message: str) -> None:
+    def refuse(self, name: str, rule: StrEnum, message: str) -> None:
         self._bad.add(name)
         if len(self.errors) < ERRORS_MAX:
             self.errors.append(FieldError(printable(name), rule, message))

@@ -221,23 +221,6 @@ def test_holdings_of_several_base_currencies_have_no_return(
     assert history_api.get("/portfolios/P1/concentration").json()["by_position"] is None
 
 
-@pytest.mark.parametrize(
-    ("question", "pointer"),
-    [
-        ({"to": "yesterday"}, "/to"),
-        ({"periods": []}, "/periods"),
-        ({"periods": [{"from": "2024-02-01", "to": "2024-01-31"}]}, "/periods/0/to"),
-        ({"periods": [{"from": "1900-01-01", "to": "2200-01-31"}]}, "/periods/0/to"),
-        ({"surprise": 1}, "/surprise"),
-        ({"breakdown": "HOURLY"}, "/breakdown"),
-        ({"rolling_days": 0}, "/rolling_days"),
-    ],
-)
-def test_bad_questions_are_422_and_named(api: httpx.Client, question: object, pointer: str) -> None:
-    errors = problem_of(api.post("/portfolios/P1/performance", json=question), 422)["errors"]
-    assert pointer in {error["pointer"] for error in errors}
-
-
 def test_what_began_too_long_ago_is_409_and_answered_by_explicit_days(
     history_api: httpx.Client, migrated: str
 ) -> None:

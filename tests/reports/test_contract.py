@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from analytics.benchmark import NoPriceReturn
 from analytics.flow_rules import (
     OF_PORTFOLIO,
     OF_POSITION,
@@ -64,7 +65,7 @@ def test_every_rule_has_a_reason_and_a_time() -> None:
     assert {rule.when for rule in OF_POSITION.values()} == {When.BEGIN, When.END}
 
 
-@pytest.mark.parametrize("word", [*Missing, *NoPeriod, *Grouping, *Quality])
+@pytest.mark.parametrize("word", [*Missing, *NoPeriod, *NoPriceReturn, *Grouping, *Quality])
 def test_every_word_of_an_answer_is_told(word: str) -> None:
     assert f"`{word}`" in TEXT
 

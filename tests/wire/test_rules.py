@@ -1,5 +1,6 @@
 """Every rule, by an event that breaks it and nothing else, unless it says so."""
 
+from enum import StrEnum
 from io import StringIO
 
 import pytest
@@ -288,7 +289,7 @@ def test_a_csv_file_that_breaks_a_rule_is_told_which(rule: Rule, field: str, tex
     assert broken(event) == {(rule, field)}
 
 
-def broken(event: object) -> set[tuple[Rule, str]]:
+def broken(event: object) -> set[tuple[StrEnum, str]]:
     assert isinstance(event, Malformed), event
     broken = [(error.rule, error.field) for error in event.errors]
     assert len(set(broken)) == len(broken)
