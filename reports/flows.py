@@ -114,6 +114,10 @@ class _Holding:
         if rule.amount is Amount.INCOME:
             amount = EXACT.subtract(amount, payment.fee)
             local = EXACT.subtract(local, payment.fee_local)
+            if self._setting is not CashSetting.SECURITIES_ONLY:
+                # Rounded once, as the cash is that it becomes.
+                assert payment.rate is not None
+                amount = _rounded(EXACT.multiply(local, payment.rate))
         if payment.currency != self._days.history.trade_currency:
             # Its amount in base currency is what is known for sure.
             rate = self._days.unit_value.rate.rates[index]
