@@ -25,9 +25,10 @@ from decimal import Decimal, localcontext
 
 from analytics.exact import adding_up, check_amount, rounded_return
 from analytics.time_weighted import DayReturn, link, runs
-from calculator.money import EXACT, ONE, ZERO
+from calculator.money import COST_STEP, EXACT, ONE, ZERO
 
 BASE_PLACES, LOCAL_PLACES = 12, 24
+_ROUNDINGS_A_DAY = 10
 _FINE = 10**80  # of weights: a gain of 10^26 is told to 10^-42
 
 
@@ -187,7 +188,9 @@ def _shared(linked: _Linked, gains: Mapping[str, Sequence[int]], places: int) ->
         / _FINE
         for name, each in gains.items()
     }
-    return adding_up(linked.total_return, exact)
+    # Both sides of what moves within the whole are money that is rounded by itself.
+    weight = Decimal(sum(map(abs, linked.weights))) / _FINE
+    return adding_up(linked.total_return, exact, COST_STEP * (1 + _ROUNDINGS_A_DAY * weight))
 
 
 def split_return(base_return: Decimal, local_return: Decimal) -> Split:

@@ -55,16 +55,18 @@ def rounded_return(exact_return: Decimal) -> Decimal:
     return rounded(exact_return) + ZERO
 
 
-def adding_up(total: Decimal, exact_parts: Mapping[str, Decimal]) -> dict[str, Decimal]:
+def adding_up(
+    total: Decimal, exact_parts: Mapping[str, Decimal], slack: Decimal = COST_STEP
+) -> dict[str, Decimal]:
     """Parts rounded half-even to 12 places that sum to the rounded `total` to the last digit.
 
     What rounding leaves over goes to the part that is largest absolutely, where it changes the
     least in proportion; of equals, to the first by name. A convention: no standard has one.
-    More than rounding is never left over: who has parts of something else is wrong, and a part
-    must not hide it. The caller works in `EXACT`.
+    More than rounding, `slack` at most, is never left over: who has parts of something else is
+    wrong, and a part must not hide it. The caller works in `EXACT`.
     """
     left_over = total - sum(exact_parts.values(), ZERO)
-    assert left_over.copy_abs() <= COST_STEP, f"the parts are {left_over:.3E} short of {total}"
+    assert left_over.copy_abs() <= slack, f"the parts are {left_over:.3E} short of {total}"
     parts = {name: rounded_return(part) for name, part in exact_parts.items()}
     if parts:
         largest = min(exact_parts, key=lambda name: (-exact_parts[name].copy_abs(), name))
