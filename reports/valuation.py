@@ -12,7 +12,7 @@ from analytics import valuation as formulas
 from analytics.bad_input import BadInput
 from analytics.exact import rounded_return
 from calculator import CashManagement
-from calculator.money import EXACT, ONE, ZERO
+from calculator.money import AMOUNT_LIMIT, EXACT, ONE, ZERO
 from reports.limits import Limits
 from reports.market import Held, Market, Missing, Quoted, read_market
 from reports.positions import HoldingOn, positions_on, unsettled_on
@@ -89,7 +89,8 @@ class Total:
     currency_gain_loss: Decimal
     cost_unvalued: Decimal
     day_change: Decimal  # of the positions that have one
-    day_change_fraction: Decimal | None  # of their value before; null unless that was positive
+    # Of their value before; null unless that was positive, and more than next to nothing.
+    day_change_fraction: Decimal | None
     day_change_positions: int
     quality: Quality
     valued: int  # positions
@@ -264,13 +265,20 @@ def _total(positions: Sequence[ValuedPosition], held: int) -> Total:
             currency_gain_loss=_sum(each.currency_gain_loss for each in valued),
             cost_unvalued=_sum(each.cost for each in positions if each.market_value is None),
             day_change=change,
-            day_change_fraction=rounded_return(change / before) if before > 0 else None,
+            day_change_fraction=_fraction(change, before),
             day_change_positions=sum(each.day_change is not None for each in positions[:held]),
             quality=next((each for each in reversed(Quality) if each in qualities), Quality.VALUED),
             valued=counts[Quality.VALUED],
             stale=counts[Quality.STALE],
             unvalued=counts[Quality.UNVALUED],
         )
+
+
+def _fraction(change: Decimal, before: Decimal) -> Decimal | None:
+    """None of nothing, and of so little that it would not fit. The caller works in `EXACT`."""
+    if before <= 0 or (change / before).copy_abs() >= AMOUNT_LIMIT:
+        return None
+    return rounded_return(change / before)
 
 
 def _sum(amounts: Iterable[Decimal | None]) -> Decimal:

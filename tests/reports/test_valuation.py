@@ -1,11 +1,12 @@
 from datetime import date
-from decimal import Decimal
+from decimal import Decimal, localcontext
 
 from psycopg2 import connect
 
+from calculator.money import EXACT
 from reports.limits import Limits
 from reports.market import Missing
-from reports.valuation import Quality, Valued, ValuedPosition, valuation_on
+from reports.valuation import Quality, Valued, ValuedPosition, _fraction, valuation_on
 from tests.reports.conftest import looking
 from tests.reports.filled import book, instrument, portfolio, price, rate, said, trade
 
@@ -181,3 +182,14 @@ def test_holdings_of_several_base_currencies_have_no_total(migrated: str) -> Non
     assert said(found.base_currency, found.total) == (None, None)
     assert [each.market_value for each in found.positions] == [11, 12]
     assert {each.weight for each in found.positions} == {None}
+
+
+def test_a_change_of_next_to_nothing_is_no_fraction_and_takes_nobody_the_total() -> None:
+    assert fraction("1e15", "0.000000000001") is None
+    assert fraction("3", "2") == Decimal("1.5")
+    assert fraction("3", "0") is None
+
+
+def fraction(change: str, before: str) -> Decimal | None:
+    with localcontext(EXACT):
+        return _fraction(Decimal(change), Decimal(before))
