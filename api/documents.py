@@ -155,6 +155,7 @@ class Through(Document):
     raw_transactions_forwarded: int
     portfolios: int
     fx_rates: int
+    instruments: int
 
 
 class ResultFields(Document):

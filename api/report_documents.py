@@ -116,7 +116,6 @@ class LiveThrough(Through):
     """All records of these topics before these offsets are included."""
 
     market_prices: int
-    instruments: int
 
 
 class LiveValuation(Valuation):

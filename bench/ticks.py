@@ -30,6 +30,7 @@ from bench.stage import BenchmarkError, Stage
 from bench.system import System, running
 from cli.printing import json_option
 from cli.servers import ServerError
+from streams.known_cash import KnownCash
 from streams.known_prices import KnownInstruments, KnownPrices, Today
 from wire.broker import Broker
 from wire.reference import OF_INSTRUMENTS, OF_MARKET_PRICES, Instrument, MarketPrice
@@ -210,7 +211,7 @@ def keep(securities: int) -> Kept:
     """As a worker does, without the broker."""
     today = Today()
     prices = KnownPrices(today, lambda _: None)
-    instruments = KnownInstruments(lambda _: None)
+    instruments = KnownInstruments(lambda _: None, KnownCash())
     before = _resident()
     began, count = time.perf_counter(), 0
     for value in _prices(securities, today()):

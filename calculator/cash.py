@@ -21,19 +21,25 @@ class CashRole(Enum):
     MOVED = "moved"  # it is none, and its transactions move cash
 
 
-def cash_role(management: CashManagement, security_id: str) -> CashRole:
+def cash_role(management: CashManagement, security_id: str, *, is_cash: bool) -> CashRole:
+    """`is_cash`: by its instrument. One that is named so is cash whatever its instrument says."""
     if management is CashManagement.SECURITIES_ONLY:
         return CashRole.NONE
-    if _is_cash_id(security_id):
+    if is_cash or is_named_cash(security_id):
         return CashRole.HELD
     return CashRole.MOVED if management is CashManagement.AUTOMATIC else CashRole.NONE
 
 
-def _is_cash_id(security_id: str) -> bool:
+def is_named_cash(security_id: str) -> bool:
     """Whether it is `CASH`, or `CASH_` and three letters A-Z."""
-    name, bar, currency = security_id.partition("_")
-    is_currency = len(currency) == 3 and currency.isascii() and currency.isalpha()
-    return name == "CASH" and (not bar or (is_currency and currency.isupper()))
+    return security_id == "CASH" or named_currency(security_id) is not None
+
+
+def named_currency(security_id: str) -> str | None:
+    """The currency that cash has by its name: of `CASH_` and three letters A-Z the letters."""
+    name, _, currency = security_id.partition("_")
+    is_code = len(currency) == 3 and currency.isascii() and currency.isalpha()
+    return currency if name == "CASH" and is_code and currency.isupper() else None
 
 
 def cash_holding(currency: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from calculator.booked import Booked
-from calculator.cash import CashRole, cash_entry_id
+from calculator.cash import CashRole, cash_entry_id, is_named_cash
 from calculator.cash_movements import cash_entry
 from calculator.holding import Holding
 from calculator.journal import Entry, Journal, Source
@@ -24,12 +24,13 @@ class CashEntries:
         self.touched: dict[tuple[str, str], None] = {}
 
     def follow(self, holding: Holding, cause: Entry, outcome: Booked | Rejection) -> None:
-        """After a booking, before the outcome is put into its entry."""
+        """After a booking, before the outcome is put into its entry. What became cash by its
+        instrument caused entries before."""
         wanted = None
         if holding.role is CashRole.MOVED:
             assert isinstance(cause.content, Transaction)
             wanted = cash_entry(cause.content) if isinstance(outcome, Booked) else None
-        elif not holding.generated or holding.role is CashRole.HELD:
+        elif not holding.generated or is_named_cash(holding.security_id):
             return
         self._bring(holding, cause, wanted)
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from calculator.booked import Booked
+from calculator.cash import named_currency
 from calculator.cash_movements import moved_by
 from calculator.holding import Holding
 from calculator.lot import POOL, Disposal, Lot
@@ -29,7 +30,8 @@ def book_cash(
     fx_rate = _rate(holding, transaction, opened, transaction.fx_rate or rate)
     if isinstance(fx_rate, Rejection):
         return fx_rate
-    currency, held_in = transaction.trade_currency, holding.trade_currency
+    currency = transaction.trade_currency
+    held_in = named_currency(holding.security_id) or holding.trade_currency
     if held_in is not None and held_in != currency:
         return another_currency(currency, held_in)
     pool = next(iter(lots), None)

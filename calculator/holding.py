@@ -61,7 +61,7 @@ class Holding:
         self.portfolio_id = portfolio_id
         self.security_id = security_id
         self.journalled = 0  # entries in the journal, whatever their status
-        # Cash entries: those in its journal, or, where it is not cash, those it caused.
+        # Cash entries: those in its journal, or, where it is not named cash, those it caused.
         self.generated = 0
         self.last: Order | None = None  # no entry of the journal is above it
         self.reset(method, base_currency, role)
@@ -89,6 +89,13 @@ class Holding:
     def is_settled(self) -> bool:
         """Whether lots and totals show the whole journal."""
         return self.booked_below is None and self.rebook_from is None
+
+    def rewind_to(self, order: Order) -> None:
+        """The lots must be taken back to `order`, unless they do not reach it."""
+        if self.booked_below is not None and order >= self.booked_below:
+            return
+        if self.rebook_from is None or order < self.rebook_from:
+            self.rebook_from = order
 
     def assert_conserved(self) -> None:
         """Cost and quantity that came in and did not go out are in the lots, to the last digit.

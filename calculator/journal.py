@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import NamedTuple, Protocol
 
 from calculator.booked import Booked
+from calculator.holders import Holders, MemoryHolders
 from calculator.holding import Holding
 from calculator.portfolio import Portfolio
 from calculator.rate_uses import MemoryRateUses, RateUses
@@ -102,6 +103,9 @@ class Journal(Protocol):
     @property
     def rate_uses(self) -> RateUses: ...
 
+    @property
+    def holders(self) -> Holders: ...
+
     def portfolio(self, portfolio_id: str) -> Portfolio | None: ...
     def put_portfolio(self, portfolio: Portfolio) -> None: ...
     def put_walk(self, portfolio_id: str, after: str | None) -> None: ...
@@ -139,6 +143,7 @@ class MemoryJournal:
         self.unsettled: dict[tuple[str, str], None] = {}
         self.walks: dict[str, str] = {}
         self.rate_uses = MemoryRateUses()
+        self.holders = MemoryHolders()
         self.entries: dict[tuple[str, str], Entry] = {}
         self.holdings: dict[tuple[str, str], Holding] = {}
         self.portfolios: dict[str, Portfolio] = {}
@@ -174,8 +179,9 @@ class MemoryJournal:
             self.unsettled[key] = None
         if holding.journalled or not holding.is_settled:
             self.holdings[key] = holding
-        else:
-            self.holdings.pop(key, None)
+            self.holders.put(*key)
+        elif self.holdings.pop(key, None) is not None:
+            self.holders.drop(*key)
 
     def entry(self, portfolio_id: str, transaction_id: str) -> Entry | None:
         return self.entries.get((portfolio_id, transaction_id))

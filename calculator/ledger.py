@@ -27,6 +27,7 @@ from calculator.rate_walks import start_walks
 from calculator.rates import FxRate, Rates
 from calculator.relief import ReliefMethod
 from calculator.taken import Taken
+from calculator.term_walks import start_cash_walks, to_be_met
 from calculator.transaction import Cancellation, Kind, Order, Transaction, units
 
 STEPS_PER_TURN = 500  # of one holding, before the next one that waits has its turn
@@ -43,10 +44,13 @@ class Ledger:
         journal: Journal | None = None,
         default_method: ReliefMethod = ReliefMethod.FIFO,
         rates: Rates | None = None,
+        cash_securities: set[str] | None = None,
     ) -> None:
         self.journal: Journal = MemoryJournal() if journal is None else journal
         self.default_method = default_method
         self.rates = Rates() if rates is None else rates
+        # Ids of those that are cash by their instruments.
+        self.cash_securities = set[str]() if cash_securities is None else cash_securities
         self.rewinds = 0  # since the ledger was made
         self.taken_back = 0  # entries, by these rewinds
         self.steps_taken = 0  # by the last `settle`
@@ -96,6 +100,18 @@ class Ledger:
         """Let `settle` book anew what these rates, which came in force in `rates`, change."""
         start_walks(self.rates, self.journal.rate_uses, changed)
 
+    def declare_cash(self, security_id: str, *, is_cash: bool = True) -> None:
+        """Say what its instrument makes of a security; what it changes is booked anew by `settle`."""
+        if is_cash:
+            self.cash_securities.add(security_id)
+        else:
+            self.cash_securities.discard(security_id)
+        self.follow_cash([security_id])
+
+    def follow_cash(self, changed: Iterable[str]) -> None:
+        """Let `settle` book anew what it changes that these are, or are not, `cash_securities`."""
+        start_cash_walks(self.journal.holders, changed)
+
     def settle(self, steps: int | None = None) -> list[Entry]:
         """Book what is outstanding and return the entries whose result is new or changed.
 
@@ -110,17 +126,20 @@ class Ledger:
                 if holding.role is not _HELD:
                     self._settle_holding(holding)
             self._settle_cash()
-            self._walk()
+            for key in to_be_met(self.journal, lambda: self._steps):
+                self._steps -= 1
+                self._meet(*key)
             self._walk_rates()
-            self._go_on()
-            # What was booked meanwhile moved some once more.
-            self._settle_cash()
-            self._go_on()
+            while True:
+                self._go_on()
+                # What was booked meanwhile moved cash, which may take more steps than are left.
+                self._settle_cash()
+                if not self.journal.unsettled or self._steps <= 0:
+                    break
         self.steps_taken = given - self._steps
         changed = list(self._changed.values())
         self._changed.clear()
         self._touched.clear()
-        self._cash.touched.clear()
         return changed
 
     # -- journalling
@@ -135,7 +154,7 @@ class Ledger:
         terms: Terms = self.default_method, None, _NO_ROLE
         portfolio = self.journal.portfolio(portfolio_id)
         if portfolio is not None:
-            terms = portfolio.terms(security_id)
+            terms = portfolio.terms(security_id, self.cash_securities)
         if holding is None:
             holding = Holding(portfolio_id, security_id, *terms)
         elif (holding.method, holding.base_currency, holding.role) != terms:
@@ -179,7 +198,7 @@ class Ledger:
                 key = holding.portfolio_id, holding.security_id
                 self._in_order.setdefault(key, []).append(entry)
         else:
-            _rebook_from(holding, order)
+            holding.rewind_to(order)
 
     def _withdraw(self, known: Entry, transaction: Transaction) -> None:
         """Take an entry out of its holding's journal, because a higher version replaces it."""
@@ -197,14 +216,17 @@ class Ledger:
             self.journal.put_replaced(holding, known)
         elif self.journal.replaced(holding, order) is None:
             self.journal.unlink(holding, order)
-        _rebook_from(holding, order)
+        holding.rewind_to(order)
 
     # -- settling
 
     def _settle_cash(self) -> None:
-        for key in list(self._cash.touched):
-            self._settle_holding(self._holding(*key))
-        self._cash.touched.clear()
+        """Also what is moved meanwhile: cash that was none before withdraws what it caused."""
+        while self._cash.touched:
+            key = next(iter(self._cash.touched))
+            holding = self._holding(*key)
+            del self._cash.touched[key]
+            self._settle_holding(holding)
 
     def _settle_holding(self, holding: Holding) -> None:
         in_order = self._in_order.pop((holding.portfolio_id, holding.security_id), [])
@@ -222,24 +244,14 @@ class Ledger:
             self._rebook(holding, min(self._steps, STEPS_PER_TURN))
         self.journal.put_holding(holding)
 
-    def _walk(self) -> None:
-        """Meet the holdings of portfolios whose terms changed; meeting one starts it anew."""
-        for portfolio_id, after in list(self.journal.walks.items()):
-            while self._steps > 0:
-                securities = self.journal.securities(portfolio_id, after, min(self._steps, 100))
-                if not securities:
-                    self.journal.put_walk(portfolio_id, None)
-                    break
-                for security_id in securities:
-                    self._steps -= 1
-                    holding = self._holding(portfolio_id, security_id)
-                    # One whose last entry was withdrawn is settled by starting anew, and has
-                    # lots on disk until it is put.
-                    was_settled = (portfolio_id, security_id) not in self.journal.unsettled
-                    if not (holding.is_settled and was_settled):
-                        self._settle_holding(holding)
-                after = securities[-1]
-                self.journal.put_walk(portfolio_id, after)
+    def _meet(self, portfolio_id: str, security_id: str) -> None:
+        """Start a holding anew, if it is under other terms than those in force."""
+        holding = self._holding(portfolio_id, security_id)
+        # One whose last entry was withdrawn is settled by starting anew, and has lots on disk until
+        # it is put.
+        was_settled = (portfolio_id, security_id) not in self.journal.unsettled
+        if not (holding.is_settled and was_settled):
+            self._settle_holding(holding)
 
     def _walk_rates(self) -> None:
         """Compare the rates that were applied, or awaited, with those in force now. Early days come
@@ -252,7 +264,7 @@ class Ledger:
                 self._steps -= met
                 for ids, of_holding in groupby(differing, lambda use: use[:2]):
                     holding = self._holding(*ids)
-                    _rebook_from(holding, next(of_holding).order)
+                    holding.rewind_to(next(of_holding).order)
                     self._settle_holding(holding)
 
     def _go_on(self) -> None:
@@ -381,14 +393,6 @@ class Ledger:
             self.journal.put_entry(entry)
             self._changed[transaction.portfolio_id, transaction.transaction_id] = entry
             self._applied.note(entry)
-
-
-def _rebook_from(holding: Holding, order: Order) -> None:
-    """The lots must be taken back to `order`, unless they do not reach it."""
-    if holding.booked_below is not None and order >= holding.booked_below:
-        return
-    if holding.rebook_from is None or order < holding.rebook_from:
-        holding.rebook_from = order
 
 
 def _after(order: Order) -> Order:

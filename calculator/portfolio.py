@@ -1,5 +1,6 @@
 """What is known of a portfolio: its base currency and how it relieves lots."""
 
+from collections.abc import Container
 from dataclasses import dataclass
 from datetime import date
 
@@ -34,10 +35,12 @@ class Portfolio:
             and self.cash_management is other.cash_management
         )
 
-    def terms(self, security_id: str) -> Terms:
-        """What a holding is booked under."""
+    def terms(self, security_id: str, cash_securities: Container[str] = ()) -> Terms:
+        """What a holding is booked under. `cash_securities` are those that are cash by their
+        instruments."""
         if self.cash_management is _WITHOUT_CASH:  # asked for with every event
             return self.cost_basis_method, self.base_currency, _NO_ROLE
-        role = cash_role(self.cash_management, security_id)
+        is_cash = security_id in cash_securities
+        role = cash_role(self.cash_management, security_id, is_cash=is_cash)
         method = ReliefMethod.AVCO if role is CashRole.HELD else self.cost_basis_method
         return method, self.base_currency, role

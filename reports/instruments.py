@@ -1,14 +1,14 @@
 """What securities are, as far as it is known."""
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
+from calculator.cash import is_named_cash, named_currency
 from calculator.money import ONE
 from reports.snapshot import Snapshot
+from wire.reference import is_cash_class
 
-_NAMED_CASH = re.compile(r"CASH(?:_([A-Z]{3}))?").fullmatch
 _READ = """
 SELECT security_id, name, instrument_currency, asset_class, product_type, sector, country_of_risk,
     rating, issuer, multiplier
@@ -34,14 +34,13 @@ class Instrument:
     @property
     def is_cash(self) -> bool:
         """Money: by its class, or by its name."""
-        classes = {(self.asset_class or "").casefold(), (self.product_type or "").casefold()}
-        return "cash" in classes or _NAMED_CASH(self.security_id) is not None
+        is_classed = is_cash_class(self.asset_class, self.product_type)
+        return is_classed or is_named_cash(self.security_id)
 
     @property
     def cash_currency(self) -> str | None:
         """What it is money of, where the name or the instrument tells."""
-        named = _NAMED_CASH(self.security_id)
-        return self.instrument_currency if named is None or named[1] is None else named[1]
+        return named_currency(self.security_id) or self.instrument_currency
 
 
 def read_instruments(snapshot: Snapshot, security_ids: Iterable[str]) -> Mapping[str, Instrument]:

@@ -7,9 +7,9 @@ import msgspec
 from fastapi.responses import Response
 
 from calculator import EXACT, CashManagement, CashRole, Holding, Portfolio, cause_of
-from streams import state
+from calculator.cash import named_currency
+from streams import holders, rate_uses, state
 from streams.pages import open_pages
-from streams.rate_uses import is_awaiting_walk
 from streams.tables import Snapshot, read_prefix
 from wire import workers
 from wire.results import encode_lot, encode_portfolio, encode_position
@@ -160,7 +160,7 @@ def _items(
     record = _portfolio(snapshot, portfolio_id)
     if record is not None and record.walk is not None:
         raise _rebooking(portfolio_id)
-    if is_awaiting_walk(snapshot, portfolio_id):
+    if _is_awaiting_walk(snapshot, portfolio_id):
         raise _rebooking(portfolio_id)
     return items, record
 
@@ -174,7 +174,8 @@ def _through(snapshot: Snapshot, partition: int) -> bytes:
     raw, forwarded, portfolios = at.next_offsets
     return (
         b'{"partition":%d,"raw_transactions":%d,"raw_transactions_forwarded":%d,"portfolios":%d,'
-        b'"fx_rates":%d}' % (partition, raw, forwarded, portfolios, at.fx_rates)
+        b'"fx_rates":%d,"instruments":%d}'
+        % (partition, raw, forwarded, portfolios, at.fx_rates, at.instruments)
     )
 
 
@@ -226,10 +227,13 @@ def _holding(
 def _require_settled(
     snapshot: Snapshot, holding: Holding, record: state.PortfolioRecord | None
 ) -> None:
-    portfolio_id = holding.portfolio_id
+    portfolio_id, security_id = holding.portfolio_id, holding.security_id
     if record is not None:
         terms = holding.method, holding.base_currency, holding.role
-        if record.portfolio.terms(holding.security_id) != terms:
+        # Whether it is cash by its instrument it knows itself, once it was met.
+        cash_securities = (security_id,) if holding.role is CashRole.HELD else ()
+        is_met = record.walk is None or security_id <= record.walk
+        if not is_met or record.portfolio.terms(security_id, cash_securities) != terms:
             raise _rebooking(portfolio_id)
     if not holding.is_settled:
         raise _rebooking(portfolio_id)
@@ -238,23 +242,28 @@ def _require_settled(
 
 
 def _require_walked(snapshot: Snapshot, portfolio_id: str, security_id: str) -> None:
-    """No rate came in that may still change what the holding shows."""
-    if is_awaiting_walk(snapshot, portfolio_id, security_id):
+    """No rate or instrument came in that may still change what the holding shows."""
+    if _is_awaiting_walk(snapshot, portfolio_id, security_id):
         raise _rebooking(portfolio_id)
+
+
+def _is_awaiting_walk(snapshot: Snapshot, *ids: str) -> bool:
+    """Whether a walk has still to meet the holding, or any of the portfolio's."""
+    return rate_uses.is_awaiting_walk(snapshot, *ids) or holders.is_awaiting_walk(snapshot, *ids)
 
 
 def _is_moved_by_others(holding: Holding, record: state.PortfolioRecord | None) -> bool:
     """Whether it is cash that other holdings of the portfolio move, or has entries of theirs."""
-    if holding.role is CashRole.HELD:
-        assert record is not None, "without a record no cash is kept"
-        return record.portfolio.cash_management is CashManagement.AUTOMATIC or holding.generated > 0
-    return holding.role is CashRole.NONE and holding.generated > 0
+    if named_currency(holding.security_id) is None:
+        return False
+    is_moved = record and record.portfolio.cash_management is CashManagement.AUTOMATIC
+    return is_moved or holding.generated > 0
 
 
 def _is_lagging(snapshot: Snapshot, portfolio_id: str) -> bool:
     """Whether any holding of the portfolio is being re-booked, or is still to be met for it."""
     marks = read_prefix(snapshot, state.portfolio_prefix(portfolio_id, b"r"))
-    return next(marks, None) is not None or is_awaiting_walk(snapshot, portfolio_id)
+    return next(marks, None) is not None or _is_awaiting_walk(snapshot, portfolio_id)
 
 
 def _is_gone(transaction_id: str, result: bytes) -> bool:

@@ -101,8 +101,14 @@ class WorkerApp(Application):
             self._rates.move(self._rates_table.through)
             loop.call_soon_threadsafe(self._wake_lanes)
 
+        def instruments_moved() -> None:
+            """Hundreds of thousands come that are no cash, and concern no lane."""
+            if self.market.cash.move(self.market.instruments_table.through):
+                loop.call_soon_threadsafe(self._wake_lanes)
+
         self._rates_table.on_move(moved)
         self._rates_table.start()
+        self.market.instruments_table.on_move(instruments_moved)
         self.market.start()
         await super().on_start()
 
@@ -133,7 +139,7 @@ class WorkerApp(Application):
                 lots_max = self.settings.cached_lots_max // len(partitions)
                 lane = Lane(
                     partition, self.settings.partitions, self.settings.default_method,
-                    tables[partition], transactions, lots_max, self._rates,
+                    tables[partition], transactions, lots_max, self._rates, self.market.cash,
                 )  # fmt: skip
                 lane.on_booked = self.watches.of_changes
                 self.pumps[partition] = Pump(lane, self._is_current)

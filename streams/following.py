@@ -88,7 +88,7 @@ class Following:
             if lane is not watch.lane:
                 raise Refusal(503, "rebalancing", "the partition moved")
             require_known(app.market)
-            found = held(lane, watch.portfolio_id)
+            found = held(lane, watch.portfolio_id, app.market)
             watches.hang(watch, (each.security_id for each in found.holdings))
             return valuation_of(
                 found,

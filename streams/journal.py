@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from calculator import Entry, Holding, Order, Portfolio, Source, Transaction
 from streams import state
+from streams.holders import StateHolders
 from streams.kept import HoldingCache, KeptHolding
 from streams.rate_uses import StateRateUses
 from wire import results
@@ -57,6 +58,7 @@ class StateJournal:
         self.unsettled: dict[tuple[str, str], None] = {}
         self.walks: dict[str, str] = {}
         self.rate_uses = StateRateUses(db)
+        self.holders = StateHolders(db)
         self._marked: set[bytes] = set()  # `r` keys in the state
         self._stored_replaced = set(keys_with(db, b"x"))
         for key in keys_with(db, b"r"):
@@ -283,6 +285,7 @@ class StateJournal:
         uses, walks = self.rate_uses.collect()
         changes.local.extend(uses)
         changes.changelog.extend(walks)
+        changes.changelog.extend(self.holders.collect())
         self._begin()
         return changes
 
@@ -300,8 +303,12 @@ class StateJournal:
             changes.positions.append((results.position_key(*key), None))
         if holding.journalled or not holding.is_settled:
             self._cache.put(key, kept)
+            if not was_stored:
+                changes.local.append((state.holder_key(*key), b""))
         else:
             self._cache.drop(key)
+            if was_stored:
+                changes.local.append((state.holder_key(*key), None))
         self._mark(key, not holding.is_settled, changes)
 
     def _mark(self, ids: tuple[str, str], is_unsettled: bool, changes: Changes) -> None:

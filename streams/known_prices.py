@@ -13,6 +13,7 @@ import msgspec
 from calculator import plain
 from reports.instruments import Instrument
 from reports.prices import Price
+from streams.known_cash import KnownCash
 from wire import reference
 
 Packed = bytes
@@ -112,13 +113,15 @@ _decode_instrument = msgspec.msgpack.Decoder(_Instrument).decode
 
 
 class KnownInstruments:
-    """The highest version of each; of two contents of one version the first."""
+    """The highest version of each; of two contents of one version the first. `cash` is told what
+    each makes of its security."""
 
-    def __init__(self, on_change: Callable[[str], object]) -> None:
+    def __init__(self, on_change: Callable[[str], object], cash: KnownCash) -> None:
         self._on_change = on_change
+        self._cash = cash
         self._packed: dict[str, Packed] = {}
 
-    def keep(self, _offset: int, instrument: reference.Instrument) -> None:
+    def keep(self, offset: int, instrument: reference.Instrument) -> None:
         """Take in the next readable record of the topic."""
         security_id = instrument.security_id
         before = self._packed.get(security_id)
@@ -133,6 +136,7 @@ class KnownInstruments:
                     plain(instrument.multiplier),
                 )
             )
+            self._cash.keep(offset, security_id, is_cash=instrument.is_cash)
             self._on_change(security_id)
 
     def packed(self, security_id: str) -> Packed | None:

@@ -8,7 +8,7 @@ from faust.types.tuples import TP
 from streams.app import WorkerApp
 from streams.ends import Ends
 from streams.fetched import Positions
-from wire.topics import FORWARDED, FX_RATES, INPUTS
+from wire.topics import FORWARDED, FX_RATES, INPUTS, INSTRUMENTS
 
 _KEEP_SECONDS = 0.05  # many askers make one question
 
@@ -24,7 +24,7 @@ class InputLag:
 
     def records(self) -> int:
         """Records committed and not booked, over the partitions of this worker, exchange rates
-        that not all of them took in among them; re-bookings that are not finished count as one
+        and instruments that not all of them took in among them; re-bookings that are not finished count as one
         each. Raises KafkaException while the broker is away.
 
         What other workers forward is counted as soon as it is written: their commit is answered
@@ -33,8 +33,8 @@ class InputLag:
             return self._records
         lanes = [pump.lane for pump in list(self._app.pumps.values())]
         places = [TP(topic.name, lane.partition) for lane in lanes for topic in INPUTS]
-        rates = TP(FX_RATES.name, 0)
-        decided = [rates, *(tp for tp in places if tp.topic != FORWARDED.name)]
+        rates, instruments = TP(FX_RATES.name, 0), TP(INSTRUMENTS.name, 0)
+        decided = [rates, instruments, *(tp for tp in places if tp.topic != FORWARDED.name)]
         ends = self._ends.of(decided) | self._ends.of(
             [tp for tp in places if tp.topic == FORWARDED.name], IsolationLevel.READ_UNCOMMITTED
         )
@@ -46,6 +46,7 @@ class InputLag:
                 total += max(0, ends[tp] - _behind_markers(tp, booked))
             total += lane.unsettled
         total += max((ends[rates] - lane.progress.fx_rates for lane in lanes), default=0)
+        total += max((ends[instruments] - lane.progress.instruments for lane in lanes), default=0)
         self._asked_at, self._records = time.monotonic(), total
         return total
 

@@ -23,6 +23,7 @@ import structlog
 from calculator import FxRate, ReliefMethod, Source
 from streams import metrics, state
 from streams.journal import Changes
+from streams.known_cash import KnownCash
 from streams.known_rates import KnownRates
 from streams.log import Written
 from streams.pace import Pace
@@ -43,11 +44,12 @@ from streams.step import (
 from streams.tables import Table
 from streams.transport import Batch
 from wire.fields import ID_LENGTH_MAX
-from wire.topics import FORWARDED, FX_RATES, INPUTS, PORTFOLIOS
+from wire.topics import FORWARDED, FX_RATES, INPUTS, INSTRUMENTS, PORTFOLIOS
 
 log = structlog.get_logger(__name__)
 EXIT_LANE_FAILED = 70
 RATES_MAX = 10_000  # followed in one batch, of those that are of concern
+CASH_MAX = 10_000  # securities whose holders are looked for in one batch
 EXIT_STATE_NOT_AT_BATCH = 77
 _INDEX = {topic.name: index for index, topic in enumerate(INPUTS)}
 # Lanes that compute at once only take the interpreter from each other, which costs each event an
@@ -90,15 +92,20 @@ class Lane:
         transactions: Log,
         lots_max: int,
         known_rates: KnownRates,
+        known_cash: KnownCash,
     ) -> None:
         self.partition = partition
         self.table = table
         self.progress = state.decode_progress(table.get(state.PROGRESS))
         self._method = default_method
-        self._known_rates = known_rates
+        self._known_rates, self._known_cash = known_rates, known_cash
         self._require_settings()
-        if self.progress.fx_rates > known_rates.through:
-            raise StateNotAtBatch(FX_RATES.name, self.progress.fx_rates, known_rates.through)
+        for topic, at, through in (
+            (FX_RATES, self.progress.fx_rates, known_rates.through),
+            (INSTRUMENTS, self.progress.instruments, known_cash.through),
+        ):
+            if at > through:
+                raise StateNotAtBatch(topic.name, at, through)
         self.on_booked: Callable[[Changes], object] = lambda _: None  # when it can be seen
         self._looked_through = 0  # rates before this offset are of no concern to these books
         self._log = transactions
@@ -109,6 +116,7 @@ class Lane:
             default_method=default_method,
             lots_max=lots_max,
             rates=known_rates.rates,
+            cash_securities=known_cash.securities,
         )
         # Holdings and portfolios whose re-booking is not finished. As of `progress`, and set before
         # it: in the middle of a batch the journal holds one that has its turn for settled.
@@ -121,18 +129,32 @@ class Lane:
     def has_work(self) -> bool:
         """Whether a re-booking waits, so that `handle` is worth calling without a batch. Not while
         it runs."""
-        return self._step.has_work or bool(self._changed_rates()[0])
+        return self._step.has_work or bool(self._changed_rates()[0] or self._changed_cash()[0])
 
     @property
-    def is_behind_rates(self) -> bool:
-        """Whether rates wait to be passed, be they of concern or not."""
-        return self.progress.fx_rates < self._known_rates.through
+    def is_behind_reference(self) -> bool:
+        """Whether rates or instruments wait to be passed, be they of concern or not."""
+        return (
+            self.progress.fx_rates < self._known_rates.through
+            or self.progress.instruments < self._known_cash.through
+        )
 
     @property
     def rates_through(self) -> int:
         """All rates before this offset are booked, or of no concern: in `progress` as it is when
         this was read, and later. From any thread."""
         return max(self.progress.fx_rates, self._looked_through)
+
+    @property
+    def instruments_through(self) -> int:
+        """The same of instruments."""
+        progress = self.progress
+        changed, through = self._changed_cash()
+        return progress.instruments if changed else through
+
+    def _changed_cash(self) -> tuple[list[str], int]:
+        """Securities that became cash, or are it no more, and up to which offset these are all."""
+        return self._known_cash.since(self.progress.instruments, CASH_MAX)
 
     def _changed_rates(self) -> tuple[list[FxRate], int]:
         """Rates that may change something here, and up to which offset these are all."""
@@ -183,14 +205,15 @@ class Lane:
         as_of = self.progress.as_of + 1
         # Looked up before anything is booked, so that what is booked knows all of them.
         changed_rates, fx_rates = self._changed_rates()
+        changed_cash, instruments = self._changed_cash()
         ledger = self._step.ledger
         rewinds, taken_back = ledger.rewinds, ledger.taken_back
         with _booking:
             began = time.perf_counter()
             steps = self._pace.steps(has_records=bool(records))
-            outcome = self._step.run(records, as_of, steps, changed_rates)
+            outcome = self._step.run(records, as_of, steps, changed_rates, changed_cash)
         progress = self._progress_after(outcome, records, next_offsets, as_of)
-        progress.fx_rates = fx_rates
+        progress.fx_rates, progress.instruments = fx_rates, instruments
         encoded = state.encode_record(progress)
         booked = time.perf_counter()
         written = self._log.commit(outcome, encoded)

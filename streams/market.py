@@ -13,6 +13,7 @@ from reports.positions import HoldingOn
 from reports.prices import Price
 from streams.ends import Ends
 from streams.global_table import GlobalTable
+from streams.known_cash import KnownCash
 from streams.known_prices import KnownInstruments, KnownPrices, instrument_of, price_on
 from streams.known_rates import KnownRates
 from wire.broker import Broker
@@ -72,7 +73,9 @@ class KnownMarket:
         self.today = today
         self._limits = limits
         self._rates, self._rates_table = rates, rates_table
-        self.prices, self.instruments = KnownPrices(today, changed), KnownInstruments(changed)
+        self.cash = KnownCash()
+        self.prices = KnownPrices(today, changed)
+        self.instruments = KnownInstruments(changed, self.cash)
         self.prices_table = GlobalTable(broker, OF_MARKET_PRICES, self.prices.keep)
         self.instruments_table = GlobalTable(broker, OF_INSTRUMENTS, self.instruments.keep)
         self._wanted = Wanted(0, 0)
@@ -84,11 +87,12 @@ class KnownMarket:
 
     def demand_all(self, ends: Ends) -> None:
         """From now on nothing is to be said that does not include what is committed at this
-        moment: it may be that another process has told it. Waits for the broker, not the tables:
-        nothing in the books waits for prices."""
+        moment: it may be that another process has told it. Waits for the broker and for
+        instruments, which the books hang on; nothing in them waits for prices."""
         prices, instruments = (MARKET_PRICES.name, 0), (INSTRUMENTS.name, 0)
         found = ends.patiently([prices, instruments])
         self._wanted = Wanted(found[prices], found[instruments])
+        self.instruments_table.wait_through(found[instruments])
 
     @property
     def is_known(self) -> bool:

@@ -103,7 +103,7 @@ class Pump:
         """Do what is in no hurry."""
         if self._closing:
             return
-        if self.lane.is_behind_rates:
+        if self.lane.is_behind_reference:
             await self._in_thread(self.lane.handle, [])
         elif time.monotonic() - self._touched_at > TOUCH_SECONDS:
             self._touched_at = time.monotonic()

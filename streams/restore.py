@@ -244,6 +244,9 @@ class _Update:
         self._writes[key] = value
         if key[:1] == b"x":
             self._places.add(b"o" + key[1:])
+        elif key[:1] == b"h":
+            held = state.holder_key(*state.ids_of(key))
+            self._writes[held] = None if value is None else b""
 
     def put_entry(self, key: bytes, value: bytes) -> None:
         """Keep the newer of two records of one entry."""

@@ -9,9 +9,10 @@
     r portfolio security            the holding is not settled, empty
     p portfolio                     portfolio record and how far its holdings were walked
     f w                             exchange rates applied and awaited (streams.rate_uses)
+    s c                             who holds a security (streams.holders)
     !                               progress of the partition
 
-Local alone, with the `o` and `f` keys: how far changelog and results topic were read into the state.
+Local alone, with the `o`, `f` and `s` keys: how far changelog and results topic were read into the state.
 Parts of a key are separated by a zero byte, which no id contains, so all keys of one holding
 stand together and in order. Values are msgpack arrays that begin with LAYOUT.
 """
@@ -37,7 +38,7 @@ from calculator import (
 )
 from wire.topics import CHANGELOG
 
-LAYOUT = 4
+LAYOUT = 5
 PROGRESS = b"!"
 CHANGELOG_READ = b"!changelog"  # local: offset of the last changelog record in the state
 RESULTS_READ = b"!results"  # local: the same of the results topic
@@ -70,6 +71,10 @@ class LayoutError(Exception):
 
 def holding_key(portfolio_id: str, security_id: str, kind: bytes = b"h") -> bytes:
     return b"%b%b\0%b" % (kind, portfolio_id.encode(), security_id.encode())
+
+
+def holder_key(portfolio_id: str, security_id: str) -> bytes:
+    return b"s%b\0%b" % (security_id.encode(), portfolio_id.encode())
 
 
 def portfolio_prefix(portfolio_id: str, kind: bytes = b"h") -> bytes:
@@ -332,6 +337,7 @@ class Progress(msgspec.Struct, array_like=True):
     # Offset in the results topic from which results are entries of the journal; those before are
     # of a life whose changelog was deleted.
     results_since: int = 0
+    instruments: int = 0  # next offset of that topic; what became cash before it is met, or walked
 
 
 encode_record = _encode

@@ -147,12 +147,13 @@ class BookingStep:
         default_method: ReliefMethod,
         lots_max: int,
         rates: Rates | None = None,
+        cash_securities: set[str] | None = None,
     ) -> None:
         self._partition = partition
         self._partitions = partitions
         self._as_of = 0  # of the batch that is booked
         self.journal = StateJournal(db, lots_max)
-        self.ledger = Ledger(self.journal, default_method, rates)
+        self.ledger = Ledger(self.journal, default_method, rates, cash_securities)
 
     @property
     def has_work(self) -> bool:
@@ -161,9 +162,11 @@ class BookingStep:
 
     @property
     def unfinished(self) -> int:
-        """Holdings and portfolios whose re-booking is not finished, and days of rates to walk."""
+        """Holdings and portfolios whose re-booking is not finished, and days of rates and
+        securities to walk."""
         journal = self.journal
-        return len(journal.unsettled) + len(journal.walks) + len(journal.rate_uses.walks)
+        walks = len(journal.rate_uses.walks) + len(journal.holders.walks)
+        return len(journal.unsettled) + len(journal.walks) + walks
 
     @property
     def legs(self) -> set[Pair]:
@@ -177,9 +180,10 @@ class BookingStep:
         as_of: int,
         steps: int,
         changed_rates: Sequence[FxRate] = (),
+        changed_cash: Sequence[str] = (),
     ) -> Outcome:
-        """Book a batch, and follow rates that came in force; `steps` bounds what is re-booked of
-        longer histories meanwhile."""
+        """Book a batch, and follow rates that came in force, and securities that became cash or
+        are it no more; `steps` bounds what is re-booked of longer histories meanwhile."""
         outcome = Outcome(Changes(), Counts())
         self._as_of = as_of
         with localcontext(EXACT):
@@ -196,6 +200,7 @@ class BookingStep:
             for record, content in taken:
                 self._take(record, content, outcome)
             self.ledger.follow_rates(changed_rates)
+            self.ledger.follow_cash(changed_cash)
             changed = self.ledger.settle(steps)
             outcome.changes = self.journal.collect(changed, as_of)
         return outcome

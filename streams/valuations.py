@@ -44,6 +44,7 @@ class Held(NamedTuple):
     partition: int
     next_offsets: tuple[int, int, int]
     fx_rates: int
+    instruments: int
 
 
 class Position(NamedTuple):
@@ -65,9 +66,12 @@ class Valuation(NamedTuple):
     through: Through
 
 
-def held(lane: Lane, portfolio_id: str) -> Held:
+def held(lane: Lane, portfolio_id: str, market: KnownMarket) -> Held:
     """Raises `answers.Refusal`."""
-    looked_through = lane.rates_through  # before the snapshot, which then has as much
+    # Before the snapshot, which then has as much.
+    rates_through = lane.rates_through
+    with market.instruments_table.at_rest():
+        instruments_through = lane.instruments_through
     snapshot = lane.table.snapshot()
     stored, record = answers.holdings(snapshot, portfolio_id)
     progress = answers.progress(snapshot)
@@ -78,7 +82,8 @@ def held(lane: Lane, portfolio_id: str) -> Held:
         progress.as_of,
         lane.partition,
         progress.next_offsets,
-        max(progress.fx_rates, looked_through),
+        max(progress.fx_rates, rates_through),
+        max(progress.instruments, instruments_through),
     )
 
 
@@ -135,10 +140,14 @@ def valuation_of(
 
 
 def _through(held: Held, market: Offsets) -> Through:
-    # Rates are in the books and in the values: what is in only one of them is not included.
-    fx_rates = min(held.fx_rates, market.fx_rates)
+    # Rates and instruments are in the books and in the values: what is in only one of them is not
+    # included.
     return Through(
-        held.partition, *held.next_offsets, fx_rates, market.market_prices, market.instruments
+        held.partition,
+        *held.next_offsets,
+        min(held.fx_rates, market.fx_rates),
+        market.market_prices,
+        min(held.instruments, market.instruments),
     )
 
 
@@ -165,7 +174,7 @@ def encode(valuation: Valuation) -> bytes:
 def now(lane: Lane, portfolio_id: str, market: KnownMarket) -> bytes:
     """The answer of a worker."""
     require_known(market)
-    return encode(valuation_of(held(lane, portfolio_id), market))
+    return encode(valuation_of(held(lane, portfolio_id, market), market))
 
 
 def require_known(market: KnownMarket) -> None:

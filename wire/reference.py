@@ -33,6 +33,11 @@ DEFAULT_CALENDAR = "DEFAULT"
 ONE = Decimal(1)
 
 
+def is_cash_class(asset_class: str | None, product_type: str | None) -> bool:
+    """Whether an instrument of these is money: one of them says `cash`, in whatever case."""
+    return "cash" in ((asset_class or "").casefold(), (product_type or "").casefold())
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instrument:
     """What a security is."""
@@ -50,6 +55,10 @@ class Instrument:
     maturity_date: date | None = None
     multiplier: Decimal = ONE  # currency per unit and point of the price
     version: int = 1
+
+    @property
+    def is_cash(self) -> bool:
+        return is_cash_class(self.asset_class, self.product_type)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,15 +46,19 @@ class Books:
 
 
 def fold(
-    partition: Partition, published: Published, default_method: ReliefMethod, rates: Rates
+    partition: Partition,
+    published: Published,
+    default_method: ReliefMethod,
+    rates: Rates,
+    cash_securities: set[str],
 ) -> Books:
     """Book what stands. The order is of no consequence, so it is the one with the least work:
-    all exchange rates are known before."""
+    all exchange rates are known before, and which securities are cash by their instruments."""
     transactions = _standing_transactions(partition, published)
     portfolios = _standing_portfolios(partition, published)
     journal = MemoryJournal()
     books = Books(journal, {key: found.sources for key, found in transactions.items()})
-    ledger = Ledger(journal, default_method, rates)
+    ledger = Ledger(journal, default_method, rates, cash_securities)
     for portfolio in portfolios.values():
         assert ledger.take_portfolio(portfolio.content) is Taken.JOURNALLED
     ledger.settle()

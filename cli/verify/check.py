@@ -18,7 +18,14 @@ from cli.verify.database import (
     Database,
     Rows,
 )
-from cli.verify.inputs import Event, Inputs, Partition, read_inputs, read_rates
+from cli.verify.inputs import (
+    Event,
+    Inputs,
+    Partition,
+    read_cash_securities,
+    read_inputs,
+    read_rates,
+)
 from cli.verify.live import LiveTables
 from cli.verify.published import TOPICS, Published, read_published
 from cli.verify.reference import compare_reference
@@ -30,6 +37,7 @@ from wire.topics import (
     COMPLETED,
     FX_RATES,
     INPUTS,
+    INSTRUMENTS,
     PORTFOLIOS,
     PORTFOLIOS_CURRENT,
     POSITIONS,
@@ -62,6 +70,7 @@ def check(
     result_ends = end_offsets(kafka, [(topic.name, n) for topic in TOPICS for n in numbers])
     report = Report(limit)
     read_rates(found.kafka, reference_ends[FX_RATES.name, 0], rates)
+    cash = read_cash_securities(found.kafka, reference_ends[INSTRUMENTS.name, 0])
     inputs = read_inputs(found.kafka, input_ends, partitions)
     report.events = inputs.events
     with (
@@ -71,7 +80,7 @@ def check(
         comparison = Comparison(inputs, database, live, report)
         for number in numbers:
             published = read_published(found.kafka, result_ends, number, report)
-            books = fold(inputs.partitions[number], published, default_method, rates)
+            books = fold(inputs.partitions[number], published, default_method, rates, cash)
             inputs.partitions[number] = Partition()  # it has served, and it was large
             comparison.compare(number, books, published)
         reference = compare_reference(found.kafka, reference_ends, database, report)

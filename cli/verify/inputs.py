@@ -17,8 +17,8 @@ from wire.broker import Broker
 from wire.fields import Malformed
 from wire.partitioner import partition_of
 from wire.portfolios import decode_portfolio
-from wire.reference import OF_FX_RATES
-from wire.topics import FORWARDED, FX_RATES, PORTFOLIOS, RAW_TRANSACTIONS
+from wire.reference import OF_FX_RATES, OF_INSTRUMENTS
+from wire.topics import FORWARDED, FX_RATES, INSTRUMENTS, PORTFOLIOS, RAW_TRANSACTIONS
 from wire.transactions import decode_transaction
 
 Identity = tuple[str, str]  # portfolio_id, transaction_id
@@ -130,6 +130,19 @@ def read_rates(broker: Broker, end: int, rates: Rates) -> None:
         content = OF_FX_RATES.decode(message.value())
         if not isinstance(content, Malformed):
             rates.put(content)
+
+
+def read_cash_securities(broker: Broker, end: int) -> set[str]:
+    """Those that are cash by their instruments: of each the highest version, of two contents of
+    one version the first."""
+    known: dict[str, tuple[int, bool]] = {}
+    for message in read(broker, {(INSTRUMENTS.name, 0): end}):
+        content = OF_INSTRUMENTS.decode(message.value())
+        if not isinstance(content, Malformed):
+            version, _ = known.get(content.security_id, (0, False))
+            if version < content.version:
+                known[content.security_id] = content.version, content.is_cash
+    return {security_id for security_id, (_, is_cash) in known.items() if is_cash}
 
 
 def source_of(message: Message) -> Source:

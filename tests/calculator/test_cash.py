@@ -10,6 +10,7 @@ from calculator import (
     CashRole,
     Disposal,
     Holding,
+    Ledger,
     Portfolio,
     Reason,
     ReliefMethod,
@@ -19,6 +20,7 @@ from calculator import (
 )
 from calculator.cash import cash_role
 from tests.calculator.trading import (
+    Classed,
     Event,
     booked,
     cancel,
@@ -46,12 +48,13 @@ def moved(*events: Event, base: str = "USD") -> list[str]:
 
 def cash(name: str, kind: str, day: int, amount: str | int, **more: object) -> Transaction:
     """A transaction of the cash holding that gives its amount alone."""
-    return trade(name, kind, day, amount=amount, security="CASH_USD", **more)  # type: ignore[arg-type]
+    more = {"security": "CASH"} | more
+    return trade(name, kind, day, amount=amount, **more)  # type: ignore[arg-type]
 
 
 def pool(*events: Event, base: str = "USD") -> list[tuple[str, str, str]]:
     ledger = settled(terms(base=base, cash="explicit"), *events)
-    return shown_lots(holding_of(ledger, "CASH_USD").lots)
+    return shown_lots(holding_of(ledger, "CASH").lots)
 
 
 @pytest.mark.parametrize(
@@ -72,11 +75,23 @@ def pool(*events: Event, base: str = "USD") -> list[tuple[str, str, str]]:
     ],
 )
 def test_cash_is_what_is_called_so_where_cash_is_kept(security_id: str, is_cash: bool) -> None:
-    assert cash_role(CashManagement.SECURITIES_ONLY, security_id) is CashRole.NONE
-    explicit = cash_role(CashManagement.EXPLICIT, security_id)
-    automatic = cash_role(CashManagement.AUTOMATIC, security_id)
+    without, explicit, automatic = (
+        cash_role(management, security_id, is_cash=False)
+        for management in (
+            CashManagement.SECURITIES_ONLY,
+            CashManagement.EXPLICIT,
+            CashManagement.AUTOMATIC,
+        )
+    )
+    assert without is CashRole.NONE
     assert explicit is (CashRole.HELD if is_cash else CashRole.NONE)
     assert automatic is (CashRole.HELD if is_cash else CashRole.MOVED)
+
+
+@pytest.mark.parametrize("security_id", ["FUND", "CASH", "CASH_USD"])
+def test_cash_by_its_instrument_is_cash_where_cash_is_kept(security_id: str) -> None:
+    roles = [cash_role(management, security_id, is_cash=True) for management in CashManagement]
+    assert roles == [CashRole.NONE, CashRole.HELD, CashRole.HELD]
 
 
 def test_only_a_cash_entry_has_a_cause() -> None:
@@ -86,24 +101,24 @@ def test_only_a_cash_entry_has_a_cause() -> None:
 
 def test_each_type_moves_cash_by_its_units_or_its_amount() -> None:
     assert moved(
-        trade("a", "BUY", 1, 100, 2, fee=5, security="CASH_USD"),
-        trade("b", "TRANSFER_IN", 2, 10, 2, security="CASH_USD"),
+        trade("a", "BUY", 1, 100, 2, fee=5, security="CASH"),
+        trade("b", "TRANSFER_IN", 2, 10, 2, security="CASH"),
         cash("c", "DEPOSIT", 3, 7),
-        trade("d", "DEPOSIT", 3, 8, amount=99, security="CASH_USD"),
+        trade("d", "DEPOSIT", 3, 8, amount=99, security="CASH"),
         cash("e", "INTEREST", 4, 20, fee=3),
         cash("f", "DIVIDEND", 4, 2),
-        trade("g", "SELL", 5, 30, 2, fee=5, security="CASH_USD"),
-        trade("h", "TRANSFER_OUT", 6, 4, security="CASH_USD"),
+        trade("g", "SELL", 5, 30, 2, fee=5, security="CASH"),
+        trade("h", "TRANSFER_OUT", 6, 4, security="CASH"),
         cash("i", "WITHDRAWAL", 7, 6),
         cash("j", "FEE", 8, 9, fee=1),
-        trade("k", "TAX", 9, 2, "1.5", security="CASH_USD"),
+        trade("k", "TAX", 9, 2, "1.5", security="CASH"),
         cash("l", "INTEREST", 9, 1, fee=3),
     ) == ["100", "10", "7", "8", "17", "2", "-30", "-4", "-6", "-9", "-3", "-2"]
 
 
 def test_cash_may_be_overdrawn_and_says_so() -> None:
     ledger = settled(EXPLICIT, cash("a", "DEPOSIT", 1, 10), cash("b", "FEE", 2, 25))
-    holding = holding_of(ledger, "CASH_USD")
+    holding = holding_of(ledger, "CASH")
     assert (holding.quantity, holding.cost, holding.cost_local) == (D(-15), D(-15), D(-15))
     assert shown_lots(holding.lots) == [("POOL", "-15", "-15")]
     assert [lot.acquired_at for lot in holding.lots] == [on(2)]
@@ -114,7 +129,7 @@ def test_nothing_is_realized_and_gross_is_net() -> None:
     ledger = settled(
         EXPLICIT,
         cash("a", "DEPOSIT", 1, 10, currency="EUR", fx_rate="1.1"),
-        trade("b", "SELL", 2, 4, 2, currency="EUR", fx_rate="2", security="CASH_USD"),
+        trade("b", "SELL", 2, 4, 2, currency="EUR", fx_rate="2", security="CASH"),
         cash("c", "FEE", 3, 1, currency="EUR", fx_rate="3"),
     )
     sold, charged = booked(ledger, "b"), booked(ledger, "c")
@@ -122,7 +137,7 @@ def test_nothing_is_realized_and_gross_is_net() -> None:
     assert (sold.gross_cost, sold.net_cost) == (D("-4.4"), D("-4.4"))
     assert (sold.gross_cost_local, sold.net_cost_local) == (D(-4), D(-4))
     assert (charged.gross_cost, charged.net_cost_local) == (D("-1.1"), D(-1))
-    assert holding_of(ledger, "CASH_USD").realized_gain_loss == 0
+    assert holding_of(ledger, "CASH").realized_gain_loss == 0
 
 
 def test_away_from_zero_the_rate_of_the_day_counts_and_toward_it_the_share_of_the_pool() -> None:
@@ -153,7 +168,7 @@ def test_what_crosses_zero_closes_the_pool_and_opens_another() -> None:
     assert out.disposals == (Disposal("POOL", on(1), D(10), D(11), D(10)),)
     assert (back.net_cost, back.net_cost_local) == (D(10 + 6), D(7))
     assert back.disposals == (Disposal("POOL", on(2), D(-5), D(-10), D(-5)),)
-    (lot,) = holding_of(ledger, "CASH_USD").lots
+    (lot,) = holding_of(ledger, "CASH").lots
     assert (lot.quantity, lot.cost, lot.cost_local, lot.acquired_at) == (D(2), D(6), D(2), on(3))
 
 
@@ -166,28 +181,49 @@ def test_a_rate_is_needed_only_for_what_goes_away_from_zero(kind: str) -> None:
     assert status(within, "b") == "BOOKED"
     beyond = settled(EXPLICIT, known, cash("b", kind, 2, "10.01", currency="EUR"))
     assert status(beyond, "b") == "PENDING"
-    assert holding_of(beyond, "CASH_USD").quantity == sign * 10
+    assert holding_of(beyond, "CASH").quantity == sign * 10
 
 
 def test_what_moves_nothing_needs_no_rate_and_leaves_the_pool_alone() -> None:
     ledger = settled(EXPLICIT, cash("a", "INTEREST", 1, 3, fee=3, currency="EUR"))
     assert booked(ledger, "a").cash_movement == 0
-    assert holding_of(ledger, "CASH_USD").quantity == 0
-    assert shown_lots(holding_of(ledger, "CASH_USD").lots) == []
+    assert holding_of(ledger, "CASH").quantity == 0
+    assert shown_lots(holding_of(ledger, "CASH").lots) == []
 
 
-def test_a_cash_holding_has_the_currency_of_what_was_booked_first() -> None:
-    ledger = settled(
-        EXPLICIT, cash("a", "FEE", 1, 10), cash("b", "INTEREST", 2, 3, currency="EUR", fx_rate="1")
+def reason(ledger: Ledger, transaction_id: str) -> Reason | None:
+    return getattr(
+        getattr(ledger.journal.entry("P", transaction_id), "outcome", None), "reason", None
     )
-    outcome = getattr(ledger.journal.entry("P", "b"), "outcome", None)
-    assert outcome is not None
-    assert outcome.reason is Reason.TRADE_CURRENCY_MUST_MATCH_THE_HOLDING
-    assert holding_of(ledger, "CASH_USD").trade_currency == "USD"
+
+
+@pytest.mark.parametrize("security_id", ["CASH", "FUND"])
+def test_a_cash_holding_has_the_currency_of_what_was_booked_first(security_id: str) -> None:
+    ledger = settled(
+        EXPLICIT,
+        Classed("FUND"),
+        trade("a", "FEE", 1, amount=10, security=security_id),
+        trade("b", "INTEREST", 2, amount=3, security=security_id, currency="EUR", fx_rate="1"),
+    )
+    assert reason(ledger, "b") is Reason.TRADE_CURRENCY_MUST_MATCH_THE_HOLDING
+    assert holding_of(ledger, security_id).trade_currency == "USD"
     ledger.take(cancel("a"))
     ledger.settle()
     assert status(ledger, "b") == "BOOKED"
-    assert holding_of(ledger, "CASH_USD").trade_currency == "EUR"
+    assert holding_of(ledger, security_id).trade_currency == "EUR"
+
+
+def test_a_cash_holding_that_is_named_by_its_currency_has_no_other() -> None:
+    """Else one deposit in a wrong currency would refuse all that trades move of it."""
+    wrong = cash("a", "DEPOSIT", 0, 10, currency="EUR", fx_rate="2", security="CASH_USD")
+    ledger = settled(terms(cash="automatic"), wrong, trade("b", "BUY", 1, 10, 5))
+    assert reason(ledger, "a") is Reason.TRADE_CURRENCY_MUST_MATCH_THE_HOLDING
+    assert status(ledger, "b~cash") == "BOOKED"
+    assert holding_of(ledger, "CASH_USD").quantity == -50
+    unknown = settled(EXPLICIT, cash("a", "DEPOSIT", 0, 10, currency="EUR", security="CASH_USD"))
+    assert status(unknown, "a") == "PENDING"
+    without = settled(terms(), wrong)
+    assert status(without, "a") == "BOOKED"
 
 
 def test_amounts_that_would_not_fit_are_refused() -> None:
@@ -206,7 +242,7 @@ def test_without_cash_management_such_names_are_securities() -> None:
     ledger = settled(terms("LIFO"), cash("a", "DEPOSIT", 1, 10), cash("b", "WITHDRAWAL", 2, 11))
     assert status(ledger, "b") == "REJECTED"
     assert booked(ledger, "a").cash_movement is None
-    assert holding_of(ledger, "CASH_USD").method is ReliefMethod.LIFO
+    assert holding_of(ledger, "CASH").method is ReliefMethod.LIFO
 
 
 AUTOMATIC = terms(cash="automatic")
@@ -294,7 +330,11 @@ def test_a_correction_moves_the_cash_entry_with_it() -> None:
 
 
 def test_what_is_sent_for_a_cash_holding_moves_it_and_nothing_else() -> None:
-    ledger = settled(AUTOMATIC, cash("a", "DEPOSIT", 1, 10), cash("b", "FEE", 2, 3))
+    ledger = settled(
+        AUTOMATIC,
+        cash("a", "DEPOSIT", 1, 10, security="CASH_USD"),
+        cash("b", "FEE", 2, 3, security="CASH_USD"),
+    )
     assert ledger.journal.entry("P", "b~cash") is None
     assert holding_of(ledger, "CASH_USD").quantity == 7
 
@@ -311,7 +351,7 @@ def test_another_setting_books_cash_anew(steps: int | None) -> None:
     def to(kept: str, version: int) -> Portfolio:
         return terms(cash=kept, version=version)
 
-    extra = cash("own", "DEPOSIT", 1, 5)
+    extra = cash("own", "DEPOSIT", 1, 5, security="CASH_USD")
     ledger = settled(to("securities_only", 1), *TRADES, extra)
     without = holding_of(ledger, "CASH_USD").quantity
     for version, kept in enumerate(("automatic", "explicit", "automatic", "securities_only"), 2):

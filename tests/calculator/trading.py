@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, localcontext
-from typing import Any
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 from calculator import (
     EXACT,
@@ -36,7 +37,17 @@ TOTALS = (
     "first_transaction_date", "last_transaction_date", "last",
 )  # fmt: skip
 
-Event = Transaction | Cancellation | Portfolio | FxRate
+
+class Classed(NamedTuple):
+    """What a version of its instrument makes of a security."""
+
+    security_id: str
+    is_cash: bool = True
+    version: int = 1
+
+
+Event = Transaction | Cancellation | Portfolio | FxRate | Classed
+_classed: WeakKeyDictionary[Ledger, dict[str, int]] = WeakKeyDictionary()
 
 
 def on(day: int) -> datetime:
@@ -112,8 +123,18 @@ def take(ledger: Ledger, *events: Event) -> None:
                 ledger.take_portfolio(event)
             case FxRate():
                 ledger.take_rate(event)
+            case Classed():
+                take_classed(ledger, event, _classed.setdefault(ledger, {}))
             case _:
                 ledger.take(event)
+
+
+def take_classed(ledger: Ledger, event: Classed, versions: dict[str, int]) -> None:
+    """Of each security the highest version counts, of two contents of one version the first.
+    `versions` are those in force."""
+    if event.version > versions.get(event.security_id, 0):
+        versions[event.security_id] = event.version
+        ledger.declare_cash(event.security_id, is_cash=event.is_cash)
 
 
 def settled(*events: Event, method: str = "FIFO") -> Ledger:
@@ -195,6 +216,7 @@ def everything(ledger: Ledger) -> dict[str, Any]:
         "walks": dict(journal.walks),
         "rate_uses": uses_of(journal),
         "rate_walks": dict(journal.rate_uses.walks),
+        "cash_walks": dict(journal.holders.walks),
     }
 
 

@@ -9,15 +9,13 @@ from calculator import (
     Cancellation,
     Disposal,
     Entry,
-    FxRate,
     Holding,
     Ledger,
     MemoryJournal,
     Rejection,
-    Transaction,
     cause_of,
 )
-from calculator import Portfolio as PortfolioRecord
+from tests.calculator.trading import Event
 from tests.laws.naive import NaiveHolding
 from tests.laws.naive_books import naive_books
 
@@ -108,9 +106,7 @@ def holding_written(naive: NaiveHolding) -> dict[str, Any]:
     }
 
 
-def assert_shows_the_naive_books(
-    ledger: Ledger, events: Iterable[Transaction | Cancellation | PortfolioRecord | FxRate]
-) -> None:
+def assert_shows_the_naive_books(ledger: Ledger, events: Iterable[Event]) -> None:
     journal = ledger.journal
     assert isinstance(journal, MemoryJournal)
     assert_shown(ledger, journal.entries, journal.holdings, events)
@@ -120,7 +116,7 @@ def assert_shown(
     ledger: Ledger,
     entries: Mapping[Ids, Entry],
     holdings: Mapping[Ids, Holding],
-    events: Iterable[Transaction | Cancellation | PortfolioRecord | FxRate],
+    events: Iterable[Event],
 ) -> None:
     """All entries and holdings of a journal are those of the naive fold."""
     naive_results, naive_holdings = naive_books(
@@ -133,3 +129,4 @@ def assert_shown(
     assert not ledger.journal.unsettled
     assert not ledger.journal.walks
     assert not ledger.journal.rate_uses.walks
+    assert not ledger.journal.holders.walks

@@ -26,9 +26,7 @@ from calculator import (
     Transaction,
     TransactionType,
 )
-from tests.calculator.trading import on, take
-
-Event = Transaction | Cancellation | Portfolio | FxRate
+from tests.calculator.trading import Classed, Event, on, take
 
 settings.register_profile(
     "laws",
@@ -159,6 +157,12 @@ def rates(draw: st.DrawFn) -> Event:
     )
 
 
+def classed() -> st.SearchStrategy[Event]:
+    """Also what is cash by its name, of which an instrument changes nothing."""
+    ids = st.sampled_from(("S", "S", "T", "CASH_EUR"))
+    return st.builds(Classed, ids, st.booleans(), st.integers(1, 4))
+
+
 @st.composite
 def histories(
     draw: st.DrawFn,
@@ -172,6 +176,7 @@ def histories(
     events = draw(records())
     if with_rates:
         events += draw(st.lists(rates(), max_size=12))
+        events += draw(st.lists(classed(), max_size=4))
     for number in range(draw(st.integers(1, size))):
         events += draw(make(f"t{number}"))
     events += draw(st.lists(st.sampled_from(events), max_size=3))

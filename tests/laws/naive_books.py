@@ -4,12 +4,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from calculator import Cancellation, FxRate, Portfolio, Transaction
+from tests.calculator.trading import Event
 from tests.laws.naive import NaiveHolding, NaiveRates, in_force, order_of
-from tests.laws.naive_cash import NaiveCash, cash_entries, keeps_cash
+from tests.laws.naive_cash import NaiveCash, cash_entries, cash_of, keeps_cash
 
 
 def naive_books(
-    events: Iterable[Transaction | Cancellation | Portfolio | FxRate],
+    events: Iterable[Event],
     default_method: str,
     cross: str | None,
     max_age: int,
@@ -24,12 +25,15 @@ def naive_books(
     }
     trades = [event for event in current.values() if isinstance(event, Transaction)]
     # Cash comes last: what is booked elsewhere moves it.
-    cash = [t for t in trades if keeps_cash(records.get((t.portfolio_id, None)), t.security_id)]
+    cash = cash_of(events)
+    of_cash = [
+        t for t in trades if keeps_cash(records.get((t.portfolio_id, None)), t.security_id, cash)
+    ]
     holdings: dict[tuple[str, str], NaiveHolding] = {}
-    others = [trade for trade in trades if trade not in cash]
-    book_all(others, holdings, results, records, default_method, rates)
-    cash += cash_entries(others, results, records)
-    book_all(cash, holdings, results, records, default_method, rates)
+    others = [trade for trade in trades if trade not in of_cash]
+    book_all(others, holdings, results, records, cash, default_method, rates)
+    of_cash += cash_entries(others, results, records, cash)
+    book_all(of_cash, holdings, results, records, cash, default_method, rates)
     return results, holdings
 
 
@@ -38,6 +42,7 @@ def book_all(
     holdings: dict[tuple[str, str], NaiveHolding],
     results: dict[tuple[str, str], tuple[Any, ...]],
     records: dict[Any, Portfolio],
+    cash: set[str],
     default_method: str,
     rates: NaiveRates,
 ) -> None:
@@ -48,6 +53,9 @@ def book_all(
             method, base = default_method, None
             if record is not None:
                 method, base = record.cost_basis_method, record.base_currency
-            is_cash = keeps_cash(record, trade.security_id)
-            holdings[key] = NaiveCash(base, rates) if is_cash else NaiveHolding(method, base, rates)
+            holdings[key] = (
+                NaiveCash(trade.security_id, base, rates)
+                if keeps_cash(record, trade.security_id, cash)
+                else NaiveHolding(method, base, rates)
+            )
         results[trade.portfolio_id, trade.transaction_id] = holdings[key].book(trade)

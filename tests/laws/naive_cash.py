@@ -1,12 +1,13 @@
 """Cash on the back of the same envelope: one number that may be negative, and what it had cost."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
 from calculator import Portfolio, Transaction, TransactionType
+from tests.calculator.trading import Classed
 from tests.laws.naive import (
     BOTH,
     KINDS,
@@ -21,21 +22,33 @@ from tests.laws.naive import (
 OF_CASH = ("CASH", "CASH_USD", "CASH_EUR", "CASH_CHF")
 
 
-def keeps_cash(record: Portfolio | None, security_id: str) -> bool:
+def cash_of(events: Iterable[Any]) -> set[str]:
+    """Securities that are cash by name, or by the highest version of what was said of them."""
+    said: dict[str, Classed] = {}
+    for event in events:
+        if isinstance(event, Classed):
+            known = said.get(event.security_id)
+            if known is None or event.version > known.version:
+                said[event.security_id] = event
+    return {*OF_CASH, *(event.security_id for event in said.values() if event.is_cash)}
+
+
+def keeps_cash(record: Portfolio | None, security_id: str, cash: Container[str]) -> bool:
     is_kept = record is not None and record.cash_management != "securities_only"
-    return is_kept and security_id in OF_CASH
+    return is_kept and security_id in cash
 
 
-def causes(record: Portfolio | None, security_id: str) -> bool:
+def causes(record: Portfolio | None, security_id: str, cash: Container[str]) -> bool:
     is_automatic = record is not None and record.cash_management == "automatic"
-    return is_automatic and security_id not in OF_CASH
+    return is_automatic and security_id not in cash
 
 
 class NaiveCash(NaiveHolding):
     """A holding of cash, whatever its portfolio's method."""
 
-    def __init__(self, base: str | None, rates: NaiveRates) -> None:
+    def __init__(self, security_id: str, base: str | None, rates: NaiveRates) -> None:
         super().__init__("AVCO", base, rates)
+        self.named = security_id.split("_")[1] if security_id in OF_CASH[1:] else None
 
     def closed_by(self, moved: Fraction) -> Fraction:
         """With the sign of what is held."""
@@ -56,7 +69,7 @@ class NaiveCash(NaiveHolding):
             rate = found if trade.fx_rate is None else Fraction(trade.fx_rate)
         if opened and rate is None:
             return ("fx_rate_must_be_known",)
-        if self.currency not in (None, trade.trade_currency):
+        if (self.named or self.currency) not in (None, trade.trade_currency):
             return ("trade_currency_must_match_the_holding",)
         came = {"local": opened, "base": r(opened * (rate or 0))}
         parts = [self.part(closed)] if closed else []
@@ -100,11 +113,13 @@ def cash_entries(
     trades: Iterable[Transaction],
     results: Mapping[tuple[str, str], tuple[Any, ...]],
     records: Mapping[Any, Portfolio],
+    cash: Container[str],
 ) -> Iterable[Transaction]:
     """What the booked trades of portfolios that move cash automatically add to it."""
     for trade in trades:
         booked = results[trade.portfolio_id, trade.transaction_id][0] == "BOOKED"
-        if not booked or not causes(records.get((trade.portfolio_id, None)), trade.security_id):
+        record = records.get((trade.portfolio_id, None))
+        if not booked or not causes(record, trade.security_id, cash):
             continue
         amount, fee = amount_of(trade), Fraction(trade.trade_fee)
         paid = {"BUY": -amount - fee, "FEE": -amount, "TAX": -amount}.get(trade.transaction_type)

@@ -15,7 +15,7 @@ from calculator import (
     Transaction,
     TransactionType,
 )
-from tests.calculator.trading import on
+from tests.calculator.trading import Classed, Event, on
 
 QUANTITIES = ("1", "2", "3", "0.7", "7", "10", "0.000000000001", "3.333333333333")
 AMOUNTS = ("0", "1", "10", "0.01", "99.999999999999", "7", "1000000")
@@ -25,8 +25,6 @@ CURRENCIES = ("USD", "EUR", "CHF", "GBP")
 SECURITIES = ("S",) * 6 + ("T",) * 3 + ("CASH", "CASH_USD", "CASH_EUR")
 CASH = tuple(CashManagement)
 TYPES = [*TransactionType, *[TransactionType.BUY, TransactionType.SELL] * 6]
-
-Event = Transaction | Cancellation | Portfolio | FxRate
 
 
 def maybe(random: Random, values: tuple[str, ...]) -> Decimal:
@@ -110,6 +108,11 @@ def a_rate(random: Random) -> FxRate:
     )
 
 
+def a_class(random: Random) -> Classed:
+    security_id = random.choice(("S", "S", "T", "CASH_EUR"))
+    return Classed(security_id, random.random() < 0.6, random.randrange(1, 6))
+
+
 def some_rates(random: Random) -> Rates:
     """An empty table under settings drawn by lot."""
     return Rates(random.choice((None, "GBP", "GBP", "USD", "EUR")), random.randrange(4))
@@ -140,6 +143,7 @@ def a_history(random: Random, size: int) -> list[Event]:
             )
         )
     events += [a_rate(random) for _ in range(random.choice((0, 0, 3, 10, 30)))]
+    events += [a_class(random) for _ in range(random.choice((0, 0, 1, 2, 5)))]
     if random.random() < 0.3:
         events = [without_rate(random, event) for event in events]
     events += random.sample(events, len(events) // 5)  # duplicates

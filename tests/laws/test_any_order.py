@@ -113,4 +113,5 @@ def test_what_was_published_last_is_what_the_books_show_and_nothing_is_said_twic
 
 def all_settled(ledger: Ledger) -> bool:
     journal = ledger.journal
-    return not (journal.unsettled or journal.walks or journal.rate_uses.walks)
+    walks = journal.walks or journal.rate_uses.walks or journal.holders.walks
+    return not (journal.unsettled or walks)

@@ -24,6 +24,7 @@ from calculator import (
     cash_pool,
 )
 from calculator import booking as booking_module
+from calculator import cash_entries as cash_entries_module
 from calculator import ledger as ledger_module
 from calculator import rate_walks as rate_walks_module
 from calculator.cash_entries import CashEntries
@@ -105,13 +106,13 @@ def spoil_ties(patch: pytest.MonkeyPatch) -> None:
 
 def spoil_the_rewind(patch: pytest.MonkeyPatch) -> None:
     """Rewind to what lies strictly below the newest: its own correction is never booked."""
-    rebook_from = ledger_module._rebook_from
+    rewind_to = Holding.rewind_to
 
-    def rebook_from_below(holding: Holding, order: Order) -> None:
-        if holding.last is None or order < holding.last:
-            rebook_from(holding, order)
+    def rewind_below(self: Holding, order: Order) -> None:
+        if self.last is None or order < self.last:
+            rewind_to(self, order)
 
-    patch.setattr(ledger_module, "_rebook_from", rebook_from_below)
+    patch.setattr(Holding, "rewind_to", rewind_below)
 
 
 def spoil_the_undo(patch: pytest.MonkeyPatch) -> None:
@@ -190,6 +191,27 @@ def spoil_the_order_of_settling(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Ledger, "_go_on", go_on_and_forget)
 
 
+def spoil_the_walks_of_cash(patch: pytest.MonkeyPatch) -> None:
+    """An instrument counts for what comes behind it."""
+    patch.setattr(ledger_module, "start_cash_walks", lambda *_: None)
+
+
+def spoil_the_withdrawal_of_what_became_cash(patch: pytest.MonkeyPatch) -> None:
+    """What is cash never caused any."""
+    patch.setattr(cash_entries_module, "is_named_cash", lambda _: True)
+
+
+def spoil_cash_that_moves_cash(patch: pytest.MonkeyPatch) -> None:
+    """What cash holdings withdraw when they are booked anew is not settled."""
+
+    def settle_what_was_touched(self: Ledger) -> None:
+        for key in list(self._cash.touched):
+            self._settle_holding(self._holding(*key))
+        self._cash.touched.clear()
+
+    patch.setattr(Ledger, "_settle_cash", settle_what_was_touched)
+
+
 def seeded_law() -> None:
     for seed in range(SEEDS):
         seeded_shows_the_naive_books(seed)
@@ -211,6 +233,9 @@ def seeded_law() -> None:
         spoil_the_undo_of_cash,
         spoil_the_withdrawal_of_cash_entries,
         spoil_the_order_of_settling,
+        spoil_the_walks_of_cash,
+        spoil_the_withdrawal_of_what_became_cash,
+        spoil_cash_that_moves_cash,
     ],
 )
 def test_the_law_over_seeded_histories_notices(

@@ -27,8 +27,8 @@ from calculator import (
     Transaction,
     TransactionType,
 )
-from tests.calculator.trading import everything, on
-from tests.laws.histories import LAW, Event, History, histories, settled_in_batches
+from tests.calculator.trading import Classed, Event, everything, on
+from tests.laws.histories import LAW, History, histories, settled_in_batches
 
 AMOUNT_FIELDS = (
     "gross_cost", "net_cost", "realized_gain_loss",
@@ -47,12 +47,17 @@ def renamed(event: Event) -> Event:
         return replace(event, portfolio_id="another")
     if isinstance(event, FxRate):
         return event
+    if isinstance(event, Classed):
+        return event._replace(security_id=security_renamed(event.security_id))
     name = f"x-{event.transaction_id}"
     if isinstance(event, Cancellation):
         return replace(event, portfolio_id="another", transaction_id=name)
-    is_cash = event.security_id.startswith("CASH")
-    security_id = event.security_id if is_cash else f"s.{event.security_id}"
+    security_id = security_renamed(event.security_id)
     return replace(event, portfolio_id="another", transaction_id=name, security_id=security_id)
+
+
+def security_renamed(security_id: str) -> str:
+    return security_id if security_id.startswith("CASH") else f"s.{security_id}"
 
 
 @LAW

@@ -9,9 +9,9 @@ from calculator import Entry, Holding, Portfolio, Rates, RateUse, ReliefMethod, 
 from streams import state
 from streams.pages import open_pages
 from streams.rate_uses import use_key, use_value
-from tests.calculator.trading import terms, trade
+from tests.calculator.trading import Event, terms, trade
 from tests.laws.compare import Ids, assert_shown
-from tests.laws.seeded import CASH, Event, a_history, some_rates
+from tests.laws.seeded import CASH, a_history, some_rates
 from tests.streams.books import Books
 from tests.streams.memory import MemoryTable
 from wire.results import decode_result
@@ -57,6 +57,8 @@ def assert_stored_is_naive(stored: Stored, events: list[Event]) -> None:
         for entry in entries.values()
         if isinstance(entry.content, Transaction) and (pair := entry.rate_pair) is not None
     }
+    held = {k for k in stored.table.values if k[:1] == b"s"}
+    assert held == {state.holder_key(*ids) for ids in stored.holdings()}
 
 
 def with_more_terms(random: Random, events: list[Event]) -> list[Event]:
@@ -98,7 +100,7 @@ def test_whatever_the_batches_slices_restarts_and_caches_the_state_is_that_of_th
         stored.finish()
         assert_stored_is_naive(stored, events)
         kinds = {key[:1] for key in stored.table.values}
-        assert not kinds & {b"x", b"r", b"w"}, "nothing is left of what was under way"
+        assert not kinds & {b"x", b"r", b"w", b"c"}, "nothing is left of what was under way"
     assert left > 100, "restarts came in the middle of re-bookings"
 
 

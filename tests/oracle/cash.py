@@ -1,6 +1,7 @@
 """Cash: which holdings are cash, what moves them, and how they are booked."""
 
 import re
+from collections.abc import Collection
 from decimal import Decimal
 from fractions import Fraction
 
@@ -22,10 +23,17 @@ CHARGES = {"FEE", "TAX"}
 INCOME = {"DIVIDEND", "INTEREST"}
 
 
-def is_cash(account: Account | None, security_id: str) -> bool:
+def is_cash(account: Account | None, security_id: str, by_instrument: Collection[str]) -> bool:
     """Whether the holding is booked as cash."""
     kept = account is not None and account.cash_management in {"explicit", "automatic"}
-    return kept and re.fullmatch("CASH|CASH_[A-Z][A-Z][A-Z]", security_id) is not None
+    named = re.fullmatch("CASH|CASH_[A-Z][A-Z][A-Z]", security_id) is not None
+    return kept and (named or security_id in by_instrument)
+
+
+def currency_of(holding: Holding, trade: Trade) -> str | None:
+    """What the cash is of, before the trade is booked."""
+    named = re.fullmatch("CASH_([A-Z][A-Z][A-Z])", trade.security_id)
+    return holding.currency if named is None else named[1]
 
 
 def local_amount(trade: Trade) -> Fraction:
@@ -61,12 +69,14 @@ def payment(trade: Trade) -> Fraction:
     return Fraction(0)
 
 
-def cash_trade(trade: Trade, account: Account | None) -> Trade | None:
+def cash_trade(
+    trade: Trade, account: Account | None, by_instrument: Collection[str]
+) -> Trade | None:
     """The cash entry that a booked transaction causes."""
     if account is None or account.cash_management != "automatic":
         return None
     paid = payment(trade)
-    if is_cash(account, trade.security_id) or paid == 0:
+    if is_cash(account, trade.security_id, by_instrument) or paid == 0:
         return None
     amount: Decimal = shown(abs(paid))
     return Trade(
@@ -95,7 +105,7 @@ def book_cash(holding: Holding, trade: Trade, base_currency: str) -> Row:
     rate = rate_of(trade, base_currency) if opened else Fraction(1)
     if rate is None:
         return not_booked("PENDING", "fx_rate_must_be_known")
-    if holding.currency not in {None, trade.trade_currency}:
+    if currency_of(holding, trade) not in {None, trade.trade_currency}:
         return not_booked("REJECTED", "trade_currency_must_match_the_holding")
     disposals = [share(holding.lots[0], closed)] if closed else []
     taken, taken_local = (

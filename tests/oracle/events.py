@@ -6,6 +6,7 @@ from decimal import Decimal
 from random import Random
 
 from tests.oracle.decode import AMOUNT_UNUSED, INCREASES, NEUTRALS, Record
+from tests.oracle.instrument_events import instrument_values
 from tests.oracle.junk import junk
 from tests.oracle.murmur2 import partition_of
 from tests.oracle.rate_events import CURRENCIES, Asked, rate_values
@@ -13,22 +14,14 @@ from tests.oracle.spelling import Content, random_instant, spelled
 
 TRANSACTIONS = "raw_transactions"
 PORTFOLIOS = "portfolios"
-FX_RATES = "fx_rates"
+FX_RATES, INSTRUMENTS = "fx_rates", "instruments"
 METHODS = ("FIFO", "LIFO", "HIFO", "LOFO", "AVCO")
 FIRST_DAY = datetime(2019, 1, 1, tzinfo=UTC)
 DAYS = 2_000
 WEIGHTS = {
-    "BUY": 34,
-    "SELL": 24,
-    "TRANSFER_IN": 6,
-    "TRANSFER_OUT": 5,
-    "DEPOSIT": 6,
-    "WITHDRAWAL": 5,
-    "DIVIDEND": 6,
-    "INTEREST": 4,
-    "FEE": 5,
-    "TAX": 5,
-}
+    "BUY": 34, "SELL": 24, "TRANSFER_IN": 6, "TRANSFER_OUT": 5, "DEPOSIT": 6, "WITHDRAWAL": 5,
+    "DIVIDEND": 6, "INTEREST": 4, "FEE": 5, "TAX": 5,
+}  # fmt: skip
 CASH_MANAGEMENTS = ("securities_only", "explicit", "automatic", "automatic")
 # A security of amounts near the limits, on its own so that it spoils no other holding.
 WHALE = "WHALE"
@@ -50,6 +43,7 @@ class Mess:
     huge: float = 0.01
     # Of transactions that bring no rate, how many have one or more in the topic of rates.
     rates: float = 0.0
+    instruments: float = 0.0  # the share of the securities that have some
     # The share of messages that arrive out of the order of their dates, anywhere in the stream.
     late: float = 1.0
 
@@ -122,7 +116,20 @@ def generate(
         transactions += maker.transaction_messages(book, number)
         rates += maker.rates
         maker.rates.clear()
-    return arranged(accounts + rates + transactions[:events], seed, maker.mess.late)
+    reference = rates + instruments_of(books, seed, maker.mess)
+    return arranged(accounts + reference + transactions[:events], seed, maker.mess.late)
+
+
+def instruments_of(books: list[Book], seed: int, mess: Mess) -> list[Message]:
+    """In any order among all that happens."""
+    rng = Random(f"instruments {seed}")
+    held = sorted({security_id for book in books for security_id in book.holdings})
+    values = instrument_values(rng, held, mess.instruments, mess.junk)
+    return [
+        Message(topic=INSTRUMENTS, partition=0, key=key, value=value,
+                when=random_instant(rng, FIRST_DAY, DAYS))
+        for key, value in values
+    ]  # fmt: skip
 
 
 def arranged(messages: list[Message], seed: int, late: float = 1.0) -> list[Message]:

@@ -1,9 +1,10 @@
 """Sections 2 to 4 of the contract: what the books show once every known event is in."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
+from typing import NamedTuple
 
 from tests.oracle.booking import AMOUNTS, AMOUNTS_LOCAL, Holding, Lot, Row, book, shown
 from tests.oracle.cash import book_cash, cash_trade, is_cash, opened_by
@@ -19,12 +20,22 @@ from tests.oracle.decode import (
     decode_portfolio,
     decode_transaction,
 )
+from tests.oracle.instruments import cash_by_instrument
 from tests.oracle.rates import Quotes, Rule
 
 DEFAULT_RULE = Rule()
 INPUTS = tuple(item.name for item in fields(Trade))
 
 Pair = tuple[str, str]
+
+
+class Terms(NamedTuple):
+    """What bookings hang on beside the transactions."""
+
+    accounts: dict[str, Account]
+    default_method: str
+    quotes: Quotes
+    cash: Collection[str]  # by instrument
 
 
 @dataclass(slots=True)
@@ -136,13 +147,12 @@ def fold_holding(
     books: Books,
     key: Pair,
     entries: list[tuple[Trade, Record]],
-    account: Account | None,
-    default_method: str,
-    quotes: Quotes,
+    terms: Terms,
 ) -> None:
     """Book all of a holding from nothing."""
-    holds_cash = is_cash(account, key[1])
-    method = account.cost_basis_method if account else default_method
+    account = terms.accounts.get(key[0])
+    holds_cash = is_cash(account, key[1], terms.cash)
+    method = account.cost_basis_method if account else terms.default_method
     holding = Holding(method="AVCO" if holds_cash else method)
     for trade, record in sorted(entries, key=lambda entry: booking_order(entry[0])):
         base_currency = account.base_currency if account else trade.trade_currency
@@ -150,7 +160,7 @@ def fold_holding(
         used = trade.transaction_type not in AMOUNT_UNUSED
         if holds_cash:
             used = opened_by(holding, trade) != 0
-        found = quotes.rate_for(trade, base_currency, used)
+        found = terms.quotes.rate_for(trade, base_currency, used)
         if found is not None:
             row["applied_fx_rate"] = shown(found)
             trade = replace(trade, fx_rate=shown(found))  # as if it had said so
@@ -167,6 +177,7 @@ def expected(
     default_method: str = "FIFO",
     rates: Iterable[Record] = (),
     rule: Rule = DEFAULT_RULE,
+    instruments: Iterable[Record] = (),
 ) -> Books:
     """Fold every record, in order of arrival, into the books that must come of them."""
     books = Books()
@@ -184,38 +195,37 @@ def expected(
             holdings.setdefault(key, []).append((event, record))
         elif isinstance(event, Cancel):
             books.results[identity(event)] = cancelled(event, record)
-    fold_all(books, holdings, accounts, default_method, Quotes(rates, rule))
+    cash = cash_by_instrument(instruments)
+    fold_all(books, holdings, Terms(accounts, default_method, Quotes(rates, rule), cash))
     return books
 
 
 def fold_all(
     books: Books,
     holdings: dict[Pair, list[tuple[Trade, Record]]],
-    accounts: dict[str, Account],
-    default_method: str,
-    quotes: Quotes,
+    terms: Terms,
 ) -> None:
     """Book the holdings that are not cash, then those that are, with what the others moved."""
-    others = {key for key in holdings if not is_cash(accounts.get(key[0]), key[1])}
+    accounts = terms.accounts
+    others = {key for key in holdings if not is_cash(accounts.get(key[0]), key[1], terms.cash)}
     for key in others:
-        account = accounts.get(key[0])
-        fold_holding(books, key, holdings[key], account, default_method, quotes)
-        add_cash(holdings, holdings[key], books, account)
+        fold_holding(books, key, holdings[key], terms)
+        add_cash(holdings, holdings[key], books, terms)
     for key in holdings.keys() - others:
-        account = accounts.get(key[0])
-        fold_holding(books, key, holdings[key], account, default_method, quotes)
+        fold_holding(books, key, holdings[key], terms)
 
 
 def add_cash(
     holdings: dict[Pair, list[tuple[Trade, Record]]],
     entries: list[tuple[Trade, Record]],
     books: Books,
-    account: Account | None,
+    terms: Terms,
 ) -> None:
     """What the booked transactions of a holding move of cash, as entries beside those sent."""
     for trade, record in entries:
         status = books.results[trade.portfolio_id, trade.transaction_id]["status"]
-        caused = cash_trade(trade, account) if status == "BOOKED" else None
+        account = terms.accounts.get(trade.portfolio_id)
+        caused = cash_trade(trade, account, terms.cash) if status == "BOOKED" else None
         if caused is not None:
             key = (caused.portfolio_id, caused.security_id)
             holdings.setdefault(key, []).append((caused, record))

@@ -9,10 +9,10 @@ from streams.lane import Lane
 from streams.transport import Batch
 from streams.writer import ProgressMoved, Writer
 from tests.simulation.cluster import Crash, Disks
-from tests.streams.lanes import MemoryRestorer, next_batches
+from tests.streams.lanes import Instruments, MemoryRestorer, next_batches
 from wire.fields import Malformed
 from wire.reference import OF_FX_RATES
-from wire.topics import FX_RATES, INPUTS, RESULTS
+from wire.topics import FX_RATES, INPUTS, INSTRUMENTS, RESULTS
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -57,9 +57,18 @@ class Worker:
         self.stale: dict[int, list[Batch]] = {}
         self.known_rates = KnownRates(Rates())
         self.kept_rates = 0  # next offset; `known_rates.through` may be behind it
+        self.instruments = Instruments()
 
-    def read_rates(self, *, to_end: bool = False) -> None:
-        """The thread that reads them is somewhere, as is what it has said of it."""
+    def read_reference(self, *, to_end: bool = False) -> None:
+        """The threads that read it are somewhere, as is what they have said of it."""
+        self._read_rates(to_end=to_end)
+        rng, logs, cash = self.world.rng, self.world.broker.logs, self.instruments.cash
+        end = logs.end(INSTRUMENTS, 0)
+        upto = end if to_end else rng.randint(self.instruments.kept, end)
+        self.instruments.read(logs, upto)
+        cash.move(upto if to_end else rng.randint(cash.through, upto))
+
+    def _read_rates(self, *, to_end: bool) -> None:
         rng, logs = self.world.rng, self.world.broker.logs
         end = logs.end(FX_RATES, 0)
         upto = end if to_end else rng.randint(self.kept_rates, end)
@@ -70,8 +79,10 @@ class Worker:
         self.kept_rates = upto
         self.known_rates.move(upto if to_end else rng.randint(self.known_rates.through, upto))
 
-    def knows_all_rates(self, partition: int) -> bool:
-        return self.lanes[partition].progress.fx_rates == self.world.broker.logs.end(FX_RATES, 0)
+    def knows_all_reference(self, partition: int) -> bool:
+        progress, logs = self.lanes[partition].progress, self.world.broker.logs
+        ends = logs.end(FX_RATES, 0), logs.end(INSTRUMENTS, 0)
+        return (progress.fx_rates, progress.instruments) == ends
 
     def take_over(self, partition: int) -> None:
         """As in production: fence the owner before, then read the logs, which are final now."""
@@ -81,10 +92,10 @@ class Worker:
         disks: Any = self.disks
         restorer = MemoryRestorer(world.broker.logs, disks, records_max=7)
         table = restorer.restore({partition: transactions})[partition]
-        self.read_rates(to_end=True)
+        self.read_reference(to_end=True)
         lane = world.variant.lane(
             partition, world.partitions, ReliefMethod.FIFO, table, transactions, lots_max=4,
-            known_rates=self.known_rates,
+            known_rates=self.known_rates, known_cash=self.instruments.cash,
         )  # fmt: skip
         lane.world = world
         any_pace: Any = AnyPace(world.rng)
@@ -96,11 +107,16 @@ class Worker:
     def work(self, partition: int) -> bool:
         """One batch; whether there was anything to do."""
         world, lane = self.world, self.lanes[partition]
-        self.read_rates(to_end=world.is_calm)
+        self.read_reference(to_end=world.is_calm)
         batches = next_batches(world.broker.logs, lane, world.rng.choice((1, 2, 5, 20)))
-        if not batches and not lane.has_work and not lane.is_behind_rates:
+        if not batches and not lane.has_work and not lane.is_behind_reference:
             return False
         world.seen["rates of concern"] += bool(lane._changed_rates()[0])
+        changed_cash = lane._changed_cash()[0]
+        world.seen["cash of concern"] += any(
+            lane._step.journal.holders.of(security_id, "", 1) for security_id in changed_cash
+        )
+        world.seen["cash walked on"] += bool(lane._step.journal.holders.walks)
         if partition in self.stale and world.happens("delivered twice", 0.01):
             batches = self.stale[partition]
         chosen = [batch for batch in batches if world.rng.random() < 0.8]

@@ -33,7 +33,8 @@ def test_whoever_crashes_wherever_and_whoever_does_not_know_it_the_laws_hold_at_
     ]
     assert min(crashes) > seeds // 10
     others = ("fenced", "disk lost", "power cut", "delivered twice", "reply lost", "second store",
-              "database emptied", "progress moved", "rates of concern")  # fmt: skip
+              "database emptied", "progress moved", "rates of concern", "cash of concern",
+              "cash walked on")  # fmt: skip
     assert min(seen[what] for what in others) > seeds // 50
 
 

@@ -95,6 +95,23 @@ class AtTheEndOfTheRates(SimulatedLane):
         self.progress = msgspec.structs.replace(self.progress, fx_rates=through)
 
 
+class AtTheEndOfTheInstruments(SimulatedLane):
+    """The same of instruments."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401
+        super().__init__(*arguments, **options)
+        through = self._known_cash.through
+        self.progress = msgspec.structs.replace(self.progress, instruments=through)
+
+
+class WalksOfCashForgotten(SimulatedLane):
+    """What an instrument changes is kept in memory until it is booked."""
+
+    def _handle(self, batches: Sequence[Any]) -> None:
+        self._step.journal.holders.collect = list  # type: ignore[method-assign]
+        super()._handle(batches)
+
+
 class WalksForgotten(SimulatedLane):
     """What a rate changes is kept in memory until it is booked."""
 
@@ -150,6 +167,8 @@ BROKEN = (
     Variant("plain +=", database=Adding),
     Variant("rates from the end", lane=AtTheEndOfTheRates),
     Variant("walks in memory", lane=WalksForgotten),
+    Variant("instruments from the end", lane=AtTheEndOfTheInstruments),
+    Variant("walks of cash in memory", lane=WalksOfCashForgotten),
 )
 # What also holds of a lost reply: the process ends, and the next take-over reads what became of it.
 REPLIES_LOST = Variant(

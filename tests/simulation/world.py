@@ -28,6 +28,7 @@ from wire.topics import (
     DEAD_LETTER,
     FORWARDED,
     FX_RATES,
+    INSTRUMENTS,
     PORTFOLIOS,
     POSITIONS,
     RAW_TRANSACTIONS,
@@ -35,7 +36,7 @@ from wire.topics import (
 
 PARTITIONS, MACHINES, HISTORIES = 2, 2, 64
 TRIES_MAX, STEPS_MAX = 1_000, 2_000
-_INPUTS = {topic.name: topic for topic in (RAW_TRANSACTIONS, PORTFOLIOS, FX_RATES)}
+_INPUTS = {topic.name: topic for topic in (RAW_TRANSACTIONS, PORTFOLIOS, FX_RATES, INSTRUMENTS)}
 
 
 class History(NamedTuple):
@@ -52,14 +53,15 @@ def history(number: int) -> History:
     size = (6, 12, 20, 30)[number % 4]
     mess = Mess(
         duplicates=0.15, corrections=0.15, cancels=0.08, misrouted=0.15, junk=0.05,
-        rate_forgotten=0.7, rates=0.8, other_currency=0.2,
+        rate_forgotten=0.7, rates=0.8, other_currency=0.2, instruments=0.6,
     )  # fmt: skip
     arriving = records(
         generate(number, size, portfolios=3, securities=2, partitions=PARTITIONS, mess=mess)
     )
     transactions = of_topic(arriving, RAW_TRANSACTIONS.name)
     portfolios, rates = of_topic(arriving, PORTFOLIOS.name), of_topic(arriving, FX_RATES.name)
-    books = expected(transactions, portfolios, rates=rates)
+    instruments = of_topic(arriving, INSTRUMENTS.name)
+    books = expected(transactions, portfolios, rates=rates, instruments=instruments)
     return History(arriving, books, len(transactions))
 
 
@@ -210,7 +212,9 @@ class World:
 
     def has_work(self) -> bool:
         return any(
-            worker.lanes[p].has_work or not self.is_read(worker, p) or not worker.knows_all_rates(p)
+            worker.lanes[p].has_work
+            or not self.is_read(worker, p)
+            or not worker.knows_all_reference(p)
             for p, worker in self.owners.items()
         )
 

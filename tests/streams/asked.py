@@ -33,7 +33,10 @@ from wire.topics import PORTFOLIOS, RAW_TRANSACTIONS
 
 P = next(f"P{n}" for n in range(99) if partition_of(f"P{n}", PARTITIONS) == 0)
 ELSEWHERE = next(f"P{n}" for n in range(99) if partition_of(f"P{n}", PARTITIONS) == 1)
-THROUGH = {"partition", "raw_transactions", "raw_transactions_forwarded", "portfolios", "fx_rates"}
+THROUGH = {
+    "partition", "raw_transactions", "raw_transactions_forwarded", "portfolios", "fx_rates",
+    "instruments",
+}  # fmt: skip
 
 
 class Worker:
@@ -43,20 +46,25 @@ class Worker:
         self.logs = Logs()
         self.table = table
         self.known = KnownRates(Rates())
-        self.lane = lane_over(table, MemoryLog(self.logs, 0), known=self.known)
         self.settings = SimpleNamespace(
             partitions=PARTITIONS, kafka=Broker(bootstrap="127.0.0.1:1"), url="http://here",
             cluster_secret=cluster_secret,
         )  # fmt: skip
         self.today = date(2024, 3, 1)
         self.watches = Watches()
-        self.lane.on_booked = self.watches.of_changes
         self.rates_table = GlobalTable(self.settings.kafka, OF_FX_RATES, self._keep_rate)
         self.rates_table.on_move(lambda: self.known.move(self.rates_table.through))
         self.market = KnownMarket(
             self.settings.kafka, self.known, self.rates_table, Limits(), lambda: self.today,
             self.watches.of_security,
         )  # fmt: skip
+        self.market.instruments_table.on_move(
+            lambda: self.market.cash.move(self.market.instruments_table.through)
+        )
+        self.lane = lane_over(
+            table, MemoryLog(self.logs, 0), known=self.known, cash=self.market.cash
+        )
+        self.lane.on_booked = self.watches.of_changes
         self.pumps = {0: SimpleNamespace(lane=self.lane)}
         self.served = frozenset({0})
         self.may_answer = self.has_joined = True

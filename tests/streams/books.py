@@ -8,7 +8,7 @@ from streams import state
 from streams.journal import Changes, StateJournal, keys_with
 from streams.pages import open_pages
 from streams.tables import Table
-from tests.calculator.trading import Event
+from tests.calculator.trading import Classed, Event, take_classed
 from tests.streams.memory import MemoryTable
 
 SOURCE = Source("raw_transactions", 0, 0)
@@ -25,6 +25,8 @@ class Books:
         rates: Rates | None = None,
     ) -> None:
         self.table = table
+        self.cash_securities = set[str]()  # read again after a restart, as rates are
+        self._classed = dict[str, int]()
         self.rates = Rates() if rates is None else rates  # read again after a restart
         self.as_of = 0
         self._lots_max = lots_max
@@ -34,7 +36,7 @@ class Books:
     def reload(self) -> None:
         """As after a restart: only what is on disk is left."""
         self.journal = StateJournal(self.table, self._lots_max)
-        self.ledger = Ledger(self.journal, self._method, self.rates)
+        self.ledger = Ledger(self.journal, self._method, self.rates, self.cash_securities)
 
     def book(self, *events: Event, steps: int | None = None) -> Changes:
         """One batch; its changes are in the table already."""
@@ -46,6 +48,8 @@ class Books:
                         self.ledger.take_portfolio(event)
                     case FxRate():
                         self.ledger.take_rate(event)
+                    case Classed():
+                        take_classed(self.ledger, event, self._classed)
                     case _:
                         self.ledger.take(event, SOURCE)
             changes = self.journal.collect(self.ledger.settle(steps), self.as_of)
@@ -61,7 +65,8 @@ class Books:
     def has_work(self) -> bool:
         """Whether a re-booking waits."""
         journal = self.journal
-        return bool(journal.unsettled or journal.walks or journal.rate_uses.walks)
+        walks = journal.walks or journal.rate_uses.walks or journal.holders.walks
+        return bool(journal.unsettled or walks)
 
     # -- what is on disk
 

@@ -9,6 +9,8 @@ from faust.types.tuples import TP
 
 from calculator import Rates, ReliefMethod
 from streams import state
+from streams.known_cash import KnownCash
+from streams.known_prices import KnownInstruments
 from streams.known_rates import KnownRates
 from streams.lane import Lane, Log
 from streams.leftovers import Removals, Results
@@ -18,7 +20,7 @@ from streams.step import Headers, Outcome
 from streams.tables import Table, Tables
 from streams.transport import Batch
 from wire.fields import Malformed
-from wire.reference import OF_FX_RATES
+from wire.reference import OF_FX_RATES, OF_INSTRUMENTS
 from wire.topics import (
     CHANGELOG,
     COMPLETED,
@@ -26,6 +28,7 @@ from wire.topics import (
     FORWARDED,
     FX_RATES,
     INPUTS,
+    INSTRUMENTS,
     PORTFOLIOS_CURRENT,
     POSITIONS,
     RAW_TRANSACTIONS,
@@ -190,9 +193,10 @@ def lane_over(
     lots_max: int = LOTS_MAX,
     method: ReliefMethod = ReliefMethod.FIFO,
     known: KnownRates | None = None,
+    cash: KnownCash | None = None,
 ) -> Lane:
-    known = known or KnownRates(Rates())
-    return Lane(partition, PARTITIONS, method, table, log, lots_max, known)
+    known, cash = known or KnownRates(Rates()), cash or KnownCash()
+    return Lane(partition, PARTITIONS, method, table, log, lots_max, known, cash)
 
 
 def know(logs: Logs, known: KnownRates) -> KnownRates:
@@ -203,6 +207,27 @@ def know(logs: Logs, known: KnownRates) -> KnownRates:
             known.keep(message.offset, content)
     known.move(logs.end(FX_RATES, 0))
     return known
+
+
+class Instruments:
+    """The reader of instruments in a process, which has come as far as it was told to."""
+
+    def __init__(self) -> None:
+        self.cash = KnownCash()
+        self.kept = 0  # next offset; `cash.through` may be behind it
+        self._known = KnownInstruments(lambda _: None, self.cash)
+
+    def read(self, logs: Logs, upto: int) -> None:
+        for message in logs.read(INSTRUMENTS, 0, self.kept):
+            content = OF_INSTRUMENTS.decode(message.value)
+            if message.offset < upto and not isinstance(content, Malformed):
+                self._known.keep(message.offset, content)
+        self.kept = upto
+
+    def read_all(self, logs: Logs) -> KnownCash:
+        self.read(logs, logs.end(INSTRUMENTS, 0))
+        self.cash.move(self.kept)
+        return self.cash
 
 
 def next_batches(logs: Logs, lane: Lane, limit: int) -> list[Batch]:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from reports.instruments import Instrument
 from reports.prices import Price
+from streams.known_cash import KnownCash
 from streams.known_prices import KnownInstruments, KnownPrices, Today, instrument_of, price_on
 from wire import reference
 
@@ -107,13 +108,17 @@ def instrument(name: str, version: int = 1, asset_class: str | None = None) -> r
 
 def test_of_an_instrument_the_highest_version_counts_and_of_two_the_first() -> None:
     told: list[str] = []
-    found = KnownInstruments(told.append)
+    cash = KnownCash()
+    found = KnownInstruments(told.append, cash)
     sent = [instrument("A", 2), instrument("B", 2), instrument("C", 1)]
     for each in sent:
         found.keep(0, each)
     assert instrument_of("S", found.packed("S")).name == "A"
-    assert told == ["S"]
-    found.keep(0, instrument("D", 3, "Cash"))
+    assert (told, cash.securities) == (["S"], set())
+    found.keep(7, instrument("D", 3, "Cash"))
+    found.keep(8, instrument("E", 3))
+    cash.move(9)
+    assert (cash.securities, cash.since(7, 9), cash.since(8, 9)) == ({"S"}, (["S"], 9), ([], 9))
     shown = instrument_of("S", found.packed("S"))
     assert (shown.name, shown.is_cash, shown.cash_currency) == ("D", True, "EUR")
     assert (shown.product_type, shown.multiplier) == ("Account", Decimal(1))

@@ -78,7 +78,7 @@ def test_a_topic_of_rates_that_does_not_reach_where_the_state_is_is_refused(
 
 def work(lane: Lane) -> tuple[bool, bool]:
     """Whether there is any, and whether rates are to be passed."""
-    return lane.has_work, lane.is_behind_rates
+    return lane.has_work, lane.is_behind_reference
 
 
 def test_a_rate_is_work_where_something_waits_for_it_and_moves_the_progress_with_it(

@@ -49,13 +49,17 @@ def test_every_answer_says_all_before_which_offsets_it_includes(worker: Worker) 
     worker.logs.append(FORWARDED, 0, None, b"{")
     worker.logs.mark(FORWARDED, 0)
     worker.rate("2", "2024-01-01")
+    for security_id in ("A", "B", "C"):
+        worker.instrument(security_id)
     worker.book()
     worker.lane.handle([batch([Message(1, None, b"{")], after=5)])
     for path in paths():
         through = worker.get(path).json()["through"]
         assert through.keys() == THROUGH
-        assert tuple(through.values()) == (0, 5, 2, 1, 1)
-        assert (*worker.lane.progress.next_offsets, worker.lane.progress.fx_rates) == (5, 2, 1, 1)
+        assert tuple(through.values()) == (0, 5, 2, 1, 1, 3)
+        progress = worker.lane.progress
+        at = *progress.next_offsets, progress.fx_rates, progress.instruments
+        assert at == (5, 2, 1, 1, 3)
 
 
 def test_a_list_is_as_of_the_last_batch_and_a_position_as_of_its_own(worker: Worker) -> None:

@@ -2,8 +2,9 @@
 
 import pytest
 
+from calculator import term_walks
 from streams import pace
-from tests.streams.asked import P, Worker, assert_refused
+from tests.streams.asked import P, Worker, assert_refused, paths
 
 CASH = f"/portfolios/{P}/positions/CASH_USD"
 
@@ -103,3 +104,50 @@ def test_a_portfolio_that_keeps_no_cash_answers_for_such_a_name_as_for_any_other
     worker.trade("LATE", "S0", transaction_date="2020-01-01")
     worker.book_once()
     assert worker.get(CASH).json()["quantity"] == "10"
+
+
+def test_nothing_is_said_of_holdings_that_an_instrument_has_not_reached(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor of the cash that they moved while they were none."""
+    worker.portfolio("FIFO", cash="automatic")
+    for n in range(40):
+        worker.trade(f"T{n:02}", f"S{n:02}")
+    worker.book()
+    monkeypatch.setattr(pace, "STEPS_MAX", 10)
+    monkeypatch.setattr(term_walks, "_MET_AT_A_TIME", 1)
+    for n in range(20):
+        worker.instrument(f"S{n:02}", asset_class="Cash")
+    assert worker.position("S00").json()["through"]["instruments"] == 0
+    worker.book_once()
+    first = worker.position("S00").json()
+    assert (first["cost_basis_method"], first["through"]["instruments"]) == ("AVCO", 20)
+    assert worker.position("S20").json()["cost_basis_method"] == "FIFO"
+    last = f"/portfolios/{P}/transactions/T19"
+    for path in (CASH, f"/portfolios/{P}/positions", *paths("S19", "T19"), f"{last}~cash"):
+        assert_refused(worker.get(path), 503, "rebooking")
+    assert worker.results("T00", "T19", "T20").json()["results"][1] is None
+    while worker.lane.has_work:
+        assert worker.get(CASH).status_code == 503
+        worker.lane.handle([])
+    assert worker.get(CASH).json()["quantity"] == "-300"
+    assert_refused(worker.get(f"{last}~cash"), 404, "not-found")
+    assert len(worker.get(f"/portfolios/{P}/positions").json()["positions"]) == 41
+
+
+def test_a_holding_that_is_cash_by_its_instrument_is_not_told_before_its_portfolio_keeps_cash(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its terms change with the record, and only who meets it knows that it is cash."""
+    worker.portfolio("AVCO")
+    worker.instrument("S39", product_type="cash")
+    for n in range(40):
+        worker.trade(f"T{n:02}", f"S{n:02}")
+    worker.book()
+    monkeypatch.setattr(pace, "STEPS_MAX", 10)
+    worker.portfolio("AVCO", version=2, cash="explicit")
+    worker.book_once()
+    assert_refused(worker.position("S39"), 503, "rebooking")
+    worker.book()
+    moved = worker.get(f"/portfolios/{P}/transactions/T39").json()["cash_movement"]
+    assert (worker.position("S39").json()["quantity"], moved) == ("10", "10")

@@ -20,7 +20,7 @@ class Lane:
     def __init__(self) -> None:
         self.handled: list[list[Any]] = []
         self.has_work = False
-        self.is_behind_rates = False
+        self.is_behind_reference = False
         self.begun = 0
         self.touched = 0
         self.closed = False
@@ -37,8 +37,8 @@ class Lane:
         assert self.gate.wait(SECONDS_MAX)
         self.handled.append(batches)
         if not batches:
-            self.has_work = self.is_behind_rates = False
-        self.is_behind_rates = False
+            self.has_work = self.is_behind_reference = False
+        self.is_behind_reference = False
 
     def touch(self) -> None:
         self.touched += 1
@@ -289,7 +289,7 @@ def test_rates_of_no_concern_are_passed_when_nothing_else_is_to_be_done(
     async def main() -> None:
         monkeypatch.setattr(pump_module, "IDLE_SECONDS", 0.01)
         lane = Lane()
-        lane.is_behind_rates = True
+        lane.is_behind_reference = True
         pump = pump_over(lane)
         await until(lambda: lane.handled == [[]])
         await asyncio.sleep(0.1)

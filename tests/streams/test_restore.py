@@ -9,6 +9,7 @@ import pytest
 from calculator import Rates, ReliefMethod
 from cli.servers import Connections
 from streams import pace, restore, state
+from streams.known_cash import KnownCash
 from streams.known_rates import KnownRates
 from streams.lane import Lane
 from streams.log import Delivered, TransactionLog
@@ -71,7 +72,9 @@ def live(history: History, logs: Logs) -> None:
     """The whole life of the partition over the real log."""
     log = TransactionLog(history.kafka, P)
     table = Tables(history.folder / "live").open(P)
-    lane = Lane(P, PARTITIONS, ReliefMethod.FIFO, table, log, 1_000, KnownRates(Rates()))
+    lane = Lane(
+        P, PARTITIONS, ReliefMethod.FIFO, table, log, 1_000, KnownRates(Rates()), KnownCash()
+    )
     number = 0
     while (batches := next_batches(logs, lane, 6)) or lane.has_work:
         lane.handle(batches)
@@ -235,7 +238,9 @@ def test_partitions_are_restored_together_and_empty_ones_stay_empty(
 def test_a_lane_goes_on_over_a_restored_state(history: History, tmp_path: Path) -> None:
     table = Restorer(history.kafka, Tables(tmp_path)).restore({P: NoLog()})[P]
     log = TransactionLog(history.kafka, P)
-    lane = Lane(P, PARTITIONS, ReliefMethod.FIFO, table, log, 1_000, KnownRates(Rates()))
+    lane = Lane(
+        P, PARTITIONS, ReliefMethod.FIFO, table, log, 1_000, KnownRates(Rates()), KnownCash()
+    )
     before = lane.progress
     lane.handle([])
     assert lane.progress.as_of == before.as_of + 1

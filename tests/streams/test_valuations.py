@@ -115,6 +115,21 @@ def test_a_rate_that_the_books_have_still_to_follow_is_not_included(worker: Work
     assert (found["through"]["fx_rates"], found["total"]["cost"]) == (1, "18000")
 
 
+def test_nor_an_instrument_that_makes_cash_of_what_the_books_have_for_a_security(
+    worker: Worker,
+) -> None:
+    worker.portfolio("FIFO", cash="explicit")
+    worker.trade("T0", "S", quantity="10", price="1.5")
+    worker.book()
+    worker.instrument("OTHER")
+    worker.instrument("S", asset_class="Cash")
+    assert worker.lane.has_work
+    assert valuation(worker)["through"]["instruments"] == 0
+    worker.book()
+    found = valuation(worker)
+    assert (found["through"]["instruments"], found["total"]["cost"]) == (2, "10")
+
+
 def test_prices_of_one_fetch_are_seen_together_or_not_at_all(
     worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,6 +22,7 @@ from wire.topics import (
     DEAD_LETTER,
     FORWARDED,
     FX_RATES,
+    INSTRUMENTS,
     PORTFOLIOS,
     POSITIONS,
     RAW_TRANSACTIONS,
@@ -175,6 +176,7 @@ class Sight:
             records(RAW_TRANSACTIONS.name),
             records(PORTFOLIOS.name),
             rates=records(FX_RATES.name),
+            instruments=records(INSTRUMENTS.name),
         )
 
     def differences(self, *, dead_letters_repeat: bool = False) -> list[str]:
