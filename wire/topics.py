@@ -38,7 +38,7 @@ APP_ID = "portfolio-books"  # the group of the workers
 STORE_APP_ID = "portfolio-store"
 CHANGELOG = Topic(f"{APP_ID}-state-changelog", COMPACTED | LARGE)
 
-# What the workers book. Reference data is read by the store alone.
+# What the workers book, partition by partition. Reference data belongs to no partition.
 INPUTS = (RAW_TRANSACTIONS, FORWARDED, PORTFOLIOS)
 RESULTS = (COMPLETED, POSITIONS, PORTFOLIOS_CURRENT, DEAD_LETTER)
 REFERENCE = (INSTRUMENTS, MARKET_PRICES, FX_RATES, BUSINESS_DATES)

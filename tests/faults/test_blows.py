@@ -21,7 +21,7 @@ LAG_SECONDS_MAX = 60
 @pytest.fixture(scope="module")
 def messages() -> Iterator[Message]:
     size = len(BLOWS) * EVENTS_LONG
-    mess = Mess(late=0.05, rate_forgotten=0.5, rates=0.7)
+    mess = Mess(late=0.05, rate_forgotten=0.5, rates=0.7, instruments=0.4)
     return iter(generate(seed=31, events=size, portfolios=40, mess=mess))
 
 

@@ -72,7 +72,7 @@ def test_nothing_is_lost_doubled_or_wrong_wherever_a_process_ends(
     system: System, is_long: bool
 ) -> None:
     hits, rng = HITS_LONG if is_long else HITS, Random(9)
-    mess = Mess(late=0.05, rate_forgotten=0.5, rates=0.7)
+    mess = Mess(late=0.05, rate_forgotten=0.5, rates=0.7, instruments=0.4)
     messages = generate(seed=41, events=EVENTS_MAX, portfolios=40, mess=mess)
     parts = [system.worker(), system.store]
     with Flow(system.kafka, messages, PER_SECOND):

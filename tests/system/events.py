@@ -37,8 +37,11 @@ def trade(
     return _message(TRANSACTIONS, portfolio_id, event | fields)
 
 
-def portfolio(portfolio_id: str, base: str, method: str, version: int = 1) -> Message:
+def portfolio(
+    portfolio_id: str, base: str, method: str, version: int = 1, cash: str = "securities_only"
+) -> Message:
     record = {"base_currency": base, "cost_basis_method": method, "version": version}
+    record |= {"cash_management": cash}
     return _message(PORTFOLIOS, portfolio_id, record)
 
 
