@@ -2,6 +2,7 @@
 
 import threading
 from datetime import date
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -128,6 +129,21 @@ def test_nor_an_instrument_that_makes_cash_of_what_the_books_have_for_a_security
     worker.book()
     found = valuation(worker)
     assert (found["through"]["instruments"], found["total"]["cost"]) == (2, "10")
+
+
+def test_a_take_over_waits_for_the_instruments_that_books_hang_on_and_not_for_prices(
+    worker: Worker,
+) -> None:
+    ends: Any = SimpleNamespace(patiently=lambda places: dict.fromkeys(places, 2))
+    waiting = threading.Thread(target=worker.market.demand_all, args=(ends,))
+    waiting.start()
+    worker.instrument("A")
+    waiting.join(0.2)
+    assert waiting.is_alive()
+    worker.instrument("B", asset_class="Cash")
+    waiting.join(10)
+    assert not waiting.is_alive()
+    assert (worker.market.cash.through, worker.market.is_known) == (2, False)
 
 
 def test_prices_of_one_fetch_are_seen_together_or_not_at_all(
