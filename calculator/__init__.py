@@ -32,6 +32,7 @@ A purchase that comes late is booked where it belongs, and what it changes is bo
 from calculator.booked import Booked
 from calculator.booking import book
 from calculator.cash import CashManagement, CashRole, cash_entry_id, cause_of
+from calculator.holders import Holders
 from calculator.holding import Holding
 from calculator.journal import Entry, Journal, MemoryJournal, Source
 from calculator.ledger import Ledger
@@ -58,6 +59,7 @@ __all__ = [
     "Disposal",
     "Entry",
     "FxRate",
+    "Holders",
     "Holding",
     "Journal",
     "Kind",

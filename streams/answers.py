@@ -256,8 +256,9 @@ def _is_moved_by_others(holding: Holding, record: state.PortfolioRecord | None) 
     """Whether it is cash that other holdings of the portfolio move, or has entries of theirs."""
     if named_currency(holding.security_id) is None:
         return False
-    is_moved = record and record.portfolio.cash_management is CashManagement.AUTOMATIC
-    return is_moved or holding.generated > 0
+    if record is not None and record.portfolio.cash_management is CashManagement.AUTOMATIC:
+        return True
+    return holding.generated > 0
 
 
 def _is_lagging(snapshot: Snapshot, portfolio_id: str) -> bool:

@@ -58,6 +58,37 @@ def everything_shown(ledger: Ledger) -> list[tuple[Any, ...]]:
     return [result_shown(entry) for entry in entries.values()]
 
 
+class Flickering(set[str]):
+    """What is cash, while somebody else changes it: each look may find another thing."""
+
+    def __init__(self, random: Random) -> None:
+        super().__init__()
+        self.random, self.is_at_rest = random, False
+
+    def __contains__(self, security_id: object) -> bool:
+        if not self.is_at_rest and self.random.random() < 0.2:
+            return self.random.random() < 0.5
+        return super().__contains__(security_id)
+
+
+def test_what_becomes_cash_in_the_middle_of_a_batch_is_right_once_it_is_followed() -> None:
+    """Lanes book with what they have not come to in the topic, which is read meanwhile."""
+    for seed in range(SEEDS // 3):
+        random = Random(f"flickering {seed}")
+        events, cash = a_history(random, random.choice((3, 6, 12))), Flickering(random)
+        ledger = Ledger(rates=some_rates(random), cash_securities=cash)
+        rest = list(events)
+        while rest:
+            size = random.choice((1, 2, 5, 20))
+            take(ledger, *rest[:size])
+            del rest[:size]
+            ledger.settle(random.choice((0, 1, 3, 7, None)))
+        cash.is_at_rest = True
+        ledger.follow_cash(["S", "T"])
+        ledger.settle()
+        assert_shows_the_naive_books(ledger, events)
+
+
 @LAW
 @given(histories(with_rates=True))
 def test_all_at_once_and_one_by_one_end_in_the_same_ledger(history: History) -> None:
