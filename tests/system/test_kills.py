@@ -19,7 +19,7 @@ def test_a_worker_killed_again_and_again_on_the_same_and_on_a_fresh_disk_loses_n
     worker = system.worker()
     worker.start()
     system.store.start()
-    mess = Mess(late=0.05, rate_forgotten=0.5, rates=0.7)
+    mess = Mess(late=0.05, rate_forgotten=0.5, rates=0.7, instruments=0.4)
     messages = generate(seed=12, events=events, portfolios=40, mess=mess)
     # Slow enough that records flow during every kill.
     producing = threading.Thread(target=send, args=(system.kafka, messages, 700.0), daemon=True)
