@@ -48,26 +48,26 @@ class NoRate(StrEnum):
     PRESENT_VALUE_MUST_REACH_ZERO = "present_value_must_reach_zero"
     # There may be rates, of which no criterion says how many: see `rate_roots.TURNS_MAX`.
     SIGN_CHANGES_MUST_BE_FEWER = "sign_changes_must_be_fewer"
-    RATE_MUST_FIT = "rate_must_fit"  # below 10^26
+    RATE_MUST_FIT = "rate_must_fit"  # below 10^26, and above -1 in 12 digits
 
 
 @dataclass(frozen=True, slots=True)
 class OneRoot:
-    """The rate a year, a fraction, half-even to 12 places: there is no other above -1."""
+    """The rate a year, a fraction, half-even to 12 places: there is no other that fits."""
 
     rate: Decimal
 
 
 @dataclass(frozen=True, slots=True)
 class NoRoot:
-    """No rate above -1 and below 10^26 makes the payments worth nothing, or none can be told."""
+    """No rate that fits makes the payments worth nothing, or none can be told."""
 
     reason: NoRate
 
 
 @dataclass(frozen=True, slots=True)
 class SeveralRoots:
-    """All rates a year between -1 and 10^26, ascending: none is better than another."""
+    """All rates a year that fit, ascending: none is better than another."""
 
     rates: tuple[Decimal, ...]
 
@@ -124,7 +124,8 @@ def xirr(payments: Sequence[Payment]) -> Answer:
 def _answer(rates: Sequence[Decimal]) -> Answer:
     fitting = sorted(rate for rate in rates if rate < AMOUNT_LIMIT)
     with localcontext(EXACT):
-        told = tuple(rounded_return(rate) for rate in fitting)
+        # A loss of some eight per cent in a day is, over a year, of all but 10^-13.
+        told = tuple(rate for rate in map(rounded_return, fitting) if rate > -1)
     if len(told) > 1:
         return SeveralRoots(told)
     if told:

@@ -119,6 +119,10 @@ def test_the_published_rates_come_out(
         (yearly("0"), NoRoot(NoRate.PAYMENTS_MUST_HAVE_BOTH_SIGNS)),
         ([], NoRoot(NoRate.PAYMENTS_MUST_HAVE_BOTH_SIGNS)),
         (paid(("2024-01-01", "-1"), ("2024-01-02", "2")), NoRoot(NoRate.RATE_MUST_FIT)),
+        # A tenth in a day: over a year -1 but for 10^-17.
+        (paid(("2024-01-01", "-100"), ("2024-01-02", "90")), NoRoot(NoRate.RATE_MUST_FIT)),
+        # The other root leaves 10^-13 of what there was.
+        (yearly("-10000000000000", "11000000000001", "-1.1"), OneRoot(Decimal("0.1"))),
         (
             paid(("2024-01-01", "-1"), ("2024-01-01", "2")),
             NoRoot(NoRate.PAYMENTS_MUST_HAVE_BOTH_SIGNS),

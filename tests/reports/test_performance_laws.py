@@ -11,6 +11,7 @@ import psycopg2
 import pytest
 
 from analytics.contribution import SegmentContributions, Split
+from analytics.money_weighted import NoRate
 from analytics.periods import Horizon, Period
 from calculator import EXACT, Transaction
 from reports.limits import Limits
@@ -305,3 +306,19 @@ def test_the_order_of_arrival_changes_nothing(migrated: str, fill: Fill) -> None
         random.Random(seed).shuffle(shuffled)
         fill(shuffled, 1)
         assert ask(migrated, grouping=Grouping.POSITION) == before
+
+
+def test_a_day_that_loses_a_tenth_has_no_rate_a_year_and_takes_none_from_other_periods(
+    migrated: str,
+) -> None:
+    book(migrated, [trade("B", "BUY", "2024-01-01", "1", "100")], portfolio("USD"))
+    price(migrated, "ACME", "USD", {"2024-01-01": "100", "2024-02-01": "90"})
+    asked = Asked(to=date(2024, 2, 1), periods=(Horizon.MONTH_TO_DATE, Horizon.SINCE_INCEPTION))
+    with looking(migrated) as snapshot:
+        found = money_weighted(snapshot, "P1", asked, Limits())
+    assert found is not None
+    day, whole = found.periods
+    assert (day.xirr, day.over_period, day.no_rate) == (None, None, NoRate.RATE_MUST_FIT)
+    assert day.modified_dietz == Decimal("-0.1")
+    assert whole.xirr is not None
+    assert whole.xirr < 0
