@@ -97,13 +97,15 @@ def generate(
     partitions: int = 8,
     mess: Mess | None = None,
     first: int = 0,
+    days: int = DAYS,
 ) -> list[Message]:
-    """Exactly so many messages of transactions, and those of the portfolios beside them.
+    """Exactly so many messages of transactions, of so many days, and those of the portfolios beside
+    them.
 
     Portfolios are named by their numbers from `first` on, so streams whose numbers do not meet
     may follow one another into the same topics.
     """
-    maker = Maker(seed, partitions, mess or Mess())
+    maker = Maker(seed, partitions, mess or Mess(), days)
     books = [maker.book(first + number, securities) for number in range(portfolios)]
     accounts = [message for book in books for message in maker.account_messages(book)]
     transactions: list[Message] = []
@@ -151,10 +153,11 @@ def arranged(messages: list[Message], seed: int, late: float = 1.0) -> list[Mess
 class Maker:
     """The dice, and what is common to all that they decide."""
 
-    def __init__(self, seed: int, partitions: int, mess: Mess) -> None:
+    def __init__(self, seed: int, partitions: int, mess: Mess, days: int = DAYS) -> None:
         self.rng = Random(f"events {seed}")
         self.partitions = partitions
         self.mess = mess
+        self.days = days
         self.rates: list[Message] = []  # that the transactions made so far ask for
 
     def happens(self, share: float) -> bool:
@@ -345,7 +348,7 @@ class Maker:
         currency = book.holdings[security]
         if self.happens(mess.other_currency):
             currency = rng.choice(CURRENCIES)
-        when = random_instant(rng, FIRST_DAY, DAYS)
+        when = random_instant(rng, FIRST_DAY, self.days)
         kind = rng.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
         content: Content = {
             "transaction_id": transaction_id,

@@ -21,7 +21,7 @@ from tests.oracle.decode import (
     decode_transaction,
 )
 from tests.oracle.instruments import cash_by_instrument
-from tests.oracle.rates import Quotes, Rule
+from tests.oracle.rates import Quotes, Rule, quotes_of
 
 DEFAULT_RULE = Rule()
 INPUTS = tuple(item.name for item in fields(Trade))
@@ -175,11 +175,12 @@ def expected(
     transactions: Iterable[Record],
     portfolios: Iterable[Record],
     default_method: str = "FIFO",
-    rates: Iterable[Record] = (),
+    rates: Iterable[Record] | Quotes = (),
     rule: Rule = DEFAULT_RULE,
     instruments: Iterable[Record] = (),
 ) -> Books:
     """Fold every record, in order of arrival, into the books that must come of them."""
+    quotes = rates if isinstance(rates, Quotes) else quotes_of(rates, rule)
     books = Books()
     current, _ = in_force(portfolios, decode_portfolio, books)
     accounts = {event.portfolio_id: event for event, _ in current if isinstance(event, Account)}
@@ -196,7 +197,7 @@ def expected(
         elif isinstance(event, Cancel):
             books.results[identity(event)] = cancelled(event, record)
     cash = cash_by_instrument(instruments)
-    fold_all(books, holdings, Terms(accounts, default_method, Quotes(rates, rule), cash))
+    fold_all(books, holdings, Terms(accounts, default_method, quotes, cash))
     return books
 
 

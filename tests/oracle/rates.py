@@ -1,6 +1,6 @@
 """Which exchange rate a transaction is booked with, read from the contract alone."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from fractions import Fraction
@@ -28,6 +28,8 @@ FIELDS: Readers = {
 }
 DIGITS_LIMIT = 10**9
 
+Quoted = tuple[object, ...]
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -51,21 +53,33 @@ def content_of(value: bytes | None) -> dict[str, object] | None:
     return fields
 
 
-class Quotes:
+def quotes_of(records: Iterable[Record], rule: Rule) -> "Quotes":
     """The rates in force after all records, in the order of their topic."""
+    *_, last = quotes_after_each(records, rule)
+    return last
 
-    def __init__(self, records: Iterable[Record], rule: Rule) -> None:
-        self.rule = rule
-        known: dict[tuple[object, ...], dict[str, object]] = {}
-        for record in records:
-            content = content_of(record.value)
-            if content is None:
-                continue
+
+def quotes_after_each(records: Iterable[Record], rule: Rule) -> Iterator["Quotes"]:
+    """The rates in force before the first record, and after each."""
+    known: dict[Quoted, Fraction] = {}
+    versions: dict[Quoted, int] = {}
+    yield Quotes({}, rule)
+    for record in records:
+        content = content_of(record.value)
+        if content is not None:
             identity = content["from_currency"], content["to_currency"], content["rate_date"]
-            earlier = known.get(identity)
-            if earlier is None or int(str(content["version"])) > int(str(earlier["version"])):
-                known[identity] = content
-        self.quotes = {key: Fraction(str(content["rate"])) for key, content in known.items()}
+            version = int(str(content["version"]))
+            if version > versions.get(identity, 0):
+                versions[identity] = version
+                known = known | {identity: Fraction(str(content["rate"]))}
+        yield Quotes(known, rule)
+
+
+class Quotes:
+    """Rates by (from_currency, to_currency, rate_date)."""
+
+    def __init__(self, quotes: Mapping[Quoted, Fraction], rule: Rule) -> None:
+        self.quotes, self.rule = quotes, rule
 
     def of_day(self, one: str, other: str, day: date) -> Fraction | None:
         """The rate between two currencies that a quote of this day gives, direct before inverse."""
@@ -86,14 +100,19 @@ class Quotes:
             found.append(None if first is None or second is None else first * second)
         return found
 
+    def rate_on(self, one: str, other: str, day: date) -> tuple[date, Fraction] | None:
+        """The rate between two different currencies, and the newest day that has one."""
+        for _ in range(self.rule.age_max + 1):
+            for exact in self.candidates(one, other, day):
+                if exact is not None and 0 < r(exact) < DIGITS_LIMIT:
+                    return day, r(exact)
+            day -= timedelta(days=1)
+        return None
+
     def rate_for(self, trade: Trade, base_currency: str, used: bool) -> Fraction | None:
         """The rate that is looked up for a transaction; None where none is needed or found."""
         if not used or trade.fx_rate is not None or trade.trade_currency == base_currency:
             return None
         day = trade.transaction_date.date()
-        for _ in range(self.rule.age_max + 1):
-            for exact in self.candidates(trade.trade_currency, base_currency, day):
-                if exact is not None and 0 < r(exact) < DIGITS_LIMIT:
-                    return r(exact)
-            day -= timedelta(days=1)
-        return None
+        found = self.rate_on(trade.trade_currency, base_currency, day)
+        return None if found is None else found[1]
