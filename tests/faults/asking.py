@@ -15,12 +15,13 @@ from tests.oracle.compare import differences, lot_differences
 from tests.oracle.decode import Record
 from tests.oracle.fold import Books, expected
 from tests.oracle.murmur2 import partition_of
+from tests.oracle.rates import Rule, quotes_after_each
 from tests.system.events import trade
 from tests.system.log import PARTITIONS
 
 OK, ACCEPTED, UNKNOWN, TRY_AGAIN = 200, 202, 404, 503
 TIMEOUT = 30  # seconds
-INPUTS = ("raw_transactions", "raw_transactions_forwarded", "portfolios")
+INPUTS = ("raw_transactions", "raw_transactions_forwarded", "portfolios", "fx_rates")
 Row = dict[str, Any]
 Question = Literal["positions", "position", "lots"]  # the first is about a whole portfolio
 
@@ -150,26 +151,43 @@ class Poster(Asker):
 class Truth:
     """The books at every moment, by the independent fold of the records up to there."""
 
-    def __init__(self, transactions: Sequence[Record], portfolios: Sequence[Record]) -> None:
+    def __init__(
+        self,
+        transactions: Sequence[Record],
+        portfolios: Sequence[Record],
+        rates: Sequence[Record] = (),
+    ) -> None:
         self._transactions = _by_key(transactions)
         self._portfolios = _by_key(portfolios)
-        self._books: dict[tuple[str, int, int], Books] = {}
+        self._quotes = list(quotes_after_each(rates, Rule()))
+        self._books: dict[tuple[str, int, int, int], Books] = {}
 
     def books(self, portfolio_id: str, through: tuple[int, ...]) -> Books:
         """Of one portfolio, whose records came straight to its partition."""
-        raw, _, portfolios = through
-        moment = portfolio_id, raw, portfolios
+        raw, _, portfolios, rates = through
+        moment = portfolio_id, raw, portfolios, rates
         if moment not in self._books:
             self._books[moment] = expected(
                 [r for r in self._transactions.get(portfolio_id, ()) if r.offset < raw],
                 [r for r in self._portfolios.get(portfolio_id, ()) if r.offset < portfolios],
+                rates=self._quotes[rates],
             )
         return self._books[moment]
 
+    def is_certain(self, answer: Answer) -> bool:
+        """Whether no rate behind those that are in the answer changes it: such rates may be in it,
+        each for itself."""
+        if answer.status == UNKNOWN:
+            return False
+        *through, _ = answer.through
+        now = self.books(answer.portfolio_id, answer.through)
+        later = self.books(answer.portfolio_id, (*through, len(self._quotes) - 1))
+        return now.positions == later.positions and now.lots == later.lots
+
     def wrong(self, answer: Answer) -> list[str]:
         """Where an answer is not that of the fold up to its `through`."""
-        if answer.status == UNKNOWN:
-            return []  # says nothing of how far it looked; see `denied`
+        if not self.is_certain(answer):
+            return []  # an unknown says nothing of how far it looked; see `denied`
         books = self.books(answer.portfolio_id, answer.through)
         if answer.question == "positions":
             return differences(books, positions=answer.content["positions"])

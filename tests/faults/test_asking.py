@@ -18,8 +18,9 @@ from tests.faults.asking import (
 from tests.oracle.decode import Record
 from tests.oracle.murmur2 import partition_of
 from tests.oracle.test_compare import json_row
-from tests.system.events import trade
+from tests.system.events import portfolio, reference, trade
 from tests.system.log import PARTITIONS
+from wire.reference import OF_FX_RATES
 
 KEY = "P", "ACME"
 HERE = partition_of("P", PARTITIONS)
@@ -40,12 +41,12 @@ TRUTH = Truth(RECORDS, [])
 
 
 def through(raw: int) -> Row:
-    return dict(zip(INPUTS, (raw, 0, 0), strict=True))
+    return dict(zip(INPUTS, (raw, 0, 0, 0), strict=True))
 
 
 def answer(question: Question, raw: int, asked_at: float = 0, known_at: float = 1) -> Answer:
     """The right one after so many records."""
-    books = TRUTH.books("P", (raw, 0, 0))
+    books = TRUTH.books("P", (raw, 0, 0, 0))
     position = json_row(books.positions[KEY])
     shown: dict[Question, Row] = {
         "positions": {"positions": [position]},
@@ -144,3 +145,34 @@ def test_a_holding_may_be_unknown_while_all_of_it_is_cancelled(question: Questio
         known = answer("lots", 1, asked_at=0, known_at=1)
         known = known._replace(content=known.content | {"through": through(raw)})
         assert denied([known, later], truth) == expected, raw
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_a_rate_that_comes_later_may_be_in_an_answer_and_one_before_must(
+    question: Question,
+) -> None:
+    bought = trade("P", "T0", "BUY", "2024-01-01", "4", "1.5", currency="EUR")
+    pair: Row = {"from_currency": "EUR", "to_currency": "USD", "rate_date": "2024-01-01"}
+    sent = [
+        reference(OF_FX_RATES, pair | {"rate": f"1.{version}", "version": version})
+        for version in (1, 2)
+    ]
+    rates = [Record("fx_rates", 0, at, None, message.value) for at, message in enumerate(sent)]
+    truth = Truth(
+        [Record("raw_transactions", 0, 0, b"P", bought.value)],
+        [Record("portfolios", 0, 0, b"P", portfolio("P", "USD", "FIFO").value)],
+        rates,
+    )
+    for known in range(3):
+        books = truth.books("P", (1, 0, 1, known))
+        position = json_row(books.positions[KEY])
+        shown: dict[Question, Row] = {
+            "positions": {"positions": [position]},
+            "position": position,
+            "lots": {"lots": [json_row(lot) for lot in books.lots[KEY]]},
+        }
+        for said in range(3):
+            told = shown[question] | {"through": dict(zip(INPUTS, (1, 0, 1, said), strict=True))}
+            answer = Answer(question, *KEY, 0, 1, OK, told | {"as_of": 1})
+            assert truth.is_certain(answer) == (said == 2)
+            assert bool(truth.wrong(answer)) == (said == 2 and known < 2)

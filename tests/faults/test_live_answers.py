@@ -7,16 +7,15 @@ import time
 from collections.abc import Callable
 from random import Random
 
-from tests.faults.asking import OK, Client, Poster, Truth, denied, gone_back
+from tests.faults.asking import Client, Poster, Truth, denied, gone_back
 from tests.faults.cast import SECOND_API_LOG, SESSION_SECONDS, Cast
-from tests.oracle.decode import Record
 from tests.oracle.events import Mess, Message, generate
 from tests.system import log
-from wire.topics import PORTFOLIOS, RAW_TRANSACTIONS
+from wire.topics import FX_RATES, PORTFOLIOS, RAW_TRANSACTIONS
 
 CLIENTS, PORTFOLIO_COUNT, SECURITY_COUNT = 8, 16, 3
 EVENTS, EVENTS_LONG = 2_500, 20_000
-PER_SECOND = 120.0
+PER_SECOND = 150.0
 WAITED_SECONDS = 1.0
 MOMENTS = 25  # at which somebody was answered, on the slowest of machines
 
@@ -31,13 +30,6 @@ def restart(cast: Cast, worker: str) -> None:
 
 def freeze(cast: Cast, worker: str) -> None:
     cast.freeze(worker, SESSION_SECONDS + 2)
-
-
-def records(cast: Cast, topic: str) -> list[Record]:
-    return [
-        Record(m.topic(), m.partition(), m.offset(), m.key(), m.value())
-        for m in log.read(cast.kafka, topic)
-    ]
 
 
 def holdings(messages: list[Message]) -> list[tuple[str, str]]:
@@ -60,7 +52,7 @@ def go_round(cast: Cast, is_flowing: Callable[[], bool]) -> None:
 def test_each_answer_is_the_fold_up_to_its_through_and_nobody_is_told_less_than_before(
     cast: Cast, second_api: str, is_long: bool
 ) -> None:
-    mess = Mess(misrouted=0, junk=0, late=0.05)
+    mess = Mess(misrouted=0, junk=0, late=0.05, rate_forgotten=0.5, rates=0.2)
     size = EVENTS_LONG if is_long else EVENTS
     messages = generate(71, size, PORTFOLIO_COUNT, SECURITY_COUNT, mess=mess)
     clients = [Client(n, (cast.api, second_api), holdings(messages)) for n in range(CLIENTS)]
@@ -74,10 +66,10 @@ def test_each_answer_is_the_fold_up_to_its_through_and_nobody_is_told_less_than_
     cast.wait_settled(60)
     for thread in (*clients, poster):
         thread.end()
-    truth = Truth(records(cast, RAW_TRANSACTIONS.name), records(cast, PORTFOLIOS.name))
+    truth = Truth(*(cast.records(topic) for topic in (RAW_TRANSACTIONS, PORTFOLIOS, FX_RATES)))
     answers = [answer for client in clients for answer in client.answers]
     assert all(client.answers for client in clients)
-    assert len({answer.through for answer in answers if answer.status == OK}) > MOMENTS
+    assert len({answer.through for answer in answers if truth.is_certain(answer)}) > MOMENTS
     assert sum(client.unanswered for client in clients) > 0
     assert max(poster.waited) > WAITED_SECONDS, "nobody waited while a partition moved"
     assert poster.unapplied < len(poster.waited)
