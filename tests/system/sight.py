@@ -16,6 +16,7 @@ from streams.step import SOURCE_TOPIC
 from tests.oracle.compare import differences, newest, said_again
 from tests.oracle.decode import Record
 from tests.oracle.fold import Books, expected
+from tests.oracle.market import Market, market_of
 from tests.system import log
 from wire.topics import (
     COMPLETED,
@@ -23,9 +24,11 @@ from wire.topics import (
     FORWARDED,
     FX_RATES,
     INSTRUMENTS,
+    MARKET_PRICES,
     PORTFOLIOS,
     POSITIONS,
     RAW_TRANSACTIONS,
+    Topic,
 )
 
 Row = dict[str, Any]
@@ -163,20 +166,26 @@ class Sight:
             row for p in portfolios for row in self.live(f"/portfolios/{p}/positions")["positions"]
         ]
 
+    def records(self, topic: Topic) -> list[Record]:
+        """What lies in an input topic."""
+        return [
+            Record(m.topic(), m.partition(), m.offset(), m.key(), m.value())
+            for m in log.read(self.kafka, topic.name)
+        ]
+
     def expected(self) -> Books:
         """The books by the independent fold of what lies in the input topics."""
-
-        def records(topic: str) -> list[Record]:
-            return [
-                Record(m.topic(), m.partition(), m.offset(), m.key(), m.value())
-                for m in log.read(self.kafka, topic)
-            ]
-
         return expected(
-            records(RAW_TRANSACTIONS.name),
-            records(PORTFOLIOS.name),
-            rates=records(FX_RATES.name),
-            instruments=records(INSTRUMENTS.name),
+            self.records(RAW_TRANSACTIONS),
+            self.records(PORTFOLIOS),
+            rates=self.records(FX_RATES),
+            instruments=self.records(INSTRUMENTS),
+        )
+
+    def market(self) -> Market:
+        """Prices, rates and instruments, likewise."""
+        return market_of(
+            self.records(MARKET_PRICES), self.records(FX_RATES), self.records(INSTRUMENTS)
         )
 
     def differences(self, *, dead_letters_repeat: bool = False) -> list[str]:
