@@ -16,6 +16,7 @@ from tests.faults.priced import priced
 from tests.oracle.events import (
     FIRST_DAY,
     FX_RATES,
+    INSTRUMENTS,
     PORTFOLIOS,
     TRANSACTIONS,
     Message,
@@ -24,7 +25,7 @@ from tests.oracle.events import (
 )
 from tests.oracle.fold import expected
 from tests.oracle.market import Market, market_of
-from tests.oracle.market_events import INSTRUMENTS, MARKET_PRICES
+from tests.oracle.market_events import MARKET_PRICES
 from tests.oracle.reports import Question, Truth, answer_differences, as_told
 from tests.system.flow import Flow
 from tests.system.system import System, free_port
@@ -133,7 +134,10 @@ def test_books_series_and_returns_are_those_of_the_events_whoever_was_killed(
 def truths(messages: list[Message], market: Market) -> list[Truth]:
     sent = records(messages)
     books = expected(
-        of_topic(sent, TRANSACTIONS), of_topic(sent, PORTFOLIOS), rates=of_topic(sent, FX_RATES)
+        of_topic(sent, TRANSACTIONS),
+        of_topic(sent, PORTFOLIOS),
+        rates=of_topic(sent, FX_RATES),
+        instruments=of_topic(sent, INSTRUMENTS),
     )
     return [Truth(books, market, each, LAST) for each in sorted({key[0] for key in books.results})]
 

@@ -99,12 +99,9 @@ def generate(
     first: int = 0,
     days: int = DAYS,
 ) -> list[Message]:
-    """Exactly so many messages of transactions, of so many days, and those of the portfolios beside
-    them.
-
+    """Exactly so many messages of transactions, of so many days, and what there is beside them.
     Portfolios are named by their numbers from `first` on, so streams whose numbers do not meet
-    may follow one another into the same topics.
-    """
+    may follow one another into the same topics."""
     maker = Maker(seed, partitions, mess or Mess(), days)
     books = [maker.book(first + number, securities) for number in range(portfolios)]
     accounts = [message for book in books for message in maker.account_messages(book)]

@@ -13,13 +13,13 @@ from tests.oracle.decode import (
     RefusedError,
     a_code,
     a_date,
-    a_text,
     a_version,
     an_id,
     decimal_of_digits,
     members_of,
     read_fields,
 )
+from tests.oracle.instruments import FIELDS
 from tests.oracle.rates import Quotes, Rule, quotes_of
 
 PRICE_AGE_MAX = 7  # days; older: stale
@@ -30,15 +30,6 @@ PRICE_FIELDS: Readers = {
     "price_date": a_date,
     "price": decimal_of_digits(15),
     "currency": a_code,
-    "version": a_version,
-}
-INSTRUMENT_FIELDS: Readers = {
-    "security_id": an_id,
-    "instrument_currency": a_code,
-    "name": a_text,
-    "asset_class": a_text,
-    "product_type": a_text,
-    "multiplier": decimal_of_digits(15),
     "version": a_version,
 }
 
@@ -173,6 +164,6 @@ def market_of(
             any(str(each[name]).lower() == "cash" for name in ("asset_class", "product_type")),
             each["instrument_currency"],
         )
-        for each in in_force(instruments, INSTRUMENT_FIELDS, "security_id")
+        for each in in_force(instruments, FIELDS, "security_id")
     }
     return Market(by_security, quotes_of(rates, rule or Rule()), known)

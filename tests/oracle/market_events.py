@@ -6,11 +6,11 @@ from decimal import Decimal
 from random import Random
 
 from tests.oracle.decode import Trade, decode_transaction
-from tests.oracle.events import FIRST_DAY, FX_RATES, TRANSACTIONS, Message
+from tests.oracle.events import FIRST_DAY, FX_RATES, INSTRUMENTS, TRANSACTIONS, Message
 from tests.oracle.rate_events import CURRENCIES
 from tests.oracle.spelling import Content, spelled
 
-MARKET_PRICES, INSTRUMENTS = "market_prices", "instruments"
+MARKET_PRICES = "market_prices"
 CROSS = "USD"
 # Days from one to the next: now and then longer than a rate or price may be old.
 GAPS = (1, 1, 1, 1, 2, 2, 3, 3, 4, 9)
