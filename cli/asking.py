@@ -20,6 +20,16 @@ class NotFound(click.ClickException):
     """The API knows nothing of that name."""
 
 
+class Unanswerable(click.ClickException):
+    """What is known gives no answer to this question; others may have one."""
+
+
+_REFUSALS: dict[int, type[click.ClickException]] = {
+    httpx.codes.NOT_FOUND: NotFound,
+    httpx.codes.CONFLICT: Unanswerable,
+}
+
+
 class Api:
     """The API of this system; every method raises ClickException where there is no answer."""
 
@@ -60,23 +70,27 @@ class Api:
             broken = id_text(cause_of(part) or part)
             if isinstance(broken, Broken):
                 raise click.ClickException(broken.message)
-        try:
-            answer = self._client.request(method, self.url + _path(parts), params=params, json=json)
-        except httpx.HTTPError as error:
-            raise click.ClickException(
-                f"the API at {self.url} does not answer: is `portfolio up` running? ({error})"
-            ) from error
+        answer = self._sent(method, self.url + _path(parts), params=params, json=json)
         if answer.status_code == httpx.codes.UNAUTHORIZED:
             why = "does not take the one of API_KEY" if self._has_key else "API_KEY has none"
             raise click.ClickException(
                 f"the API at {self.url} asks for a key, and {why}: see `portfolio keys --help`"
             )
-        if answer.status_code == httpx.codes.NOT_FOUND:
-            raise NotFound(_problem(answer))
         if answer.status_code != httpx.codes.OK:
-            raise click.ClickException(_problem(answer))
+            refusal = _REFUSALS.get(answer.status_code, click.ClickException)
+            raise refusal(_problem(answer))
         content: dict[str, Any] = answer.json()
         return content
+
+    def _sent(self, method: str, url: str, **what: Any) -> httpx.Response:  # noqa: ANN401
+        try:
+            return self._client.request(method, url, **what)
+        except UnicodeEncodeError as error:
+            raise click.ClickException(f"{error.object!r} is not UTF-8") from error
+        except httpx.HTTPError as error:
+            raise click.ClickException(
+                f"the API at {self.url} does not answer: is `portfolio up` running? ({error})"
+            ) from error
 
     def items(
         self, *parts: str, at_most: int | None = None, **parameters: str | int | None

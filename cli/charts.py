@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from math import isnan
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.progress_bar import ProgressBar
@@ -12,6 +13,7 @@ HEIGHT = 8  # lines, axes apart
 WIDTH_MAX = 100  # columns, labels included
 BAR_WIDTH = 20
 POINTS_MIN = 2
+_FLAT = 1e-9  # of its values, what a line must move to be drawn as one that does
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +39,7 @@ class LineChart:
         from uniplot import plot_to_string
 
         several = len(self.lines) > 1
+        bounds = _bounds([point for points in self.lines.values() for point in points])
         drawn = plot_to_string(
             xs=[np.array(self.days, dtype="datetime64[D]")] * len(self.lines),
             ys=[np.array(points) for points in self.lines.values()],
@@ -49,8 +52,21 @@ class LineChart:
             character_set="ascii" if is_ascii or (several and not has_colors) else "braille",
             legend_labels=list(self.lines) if several else None,
             y_unit=self.unit,
+            **bounds,
         )
         return drawn.translate(_PLAIN_FRAME) if is_ascii else drawn
+
+
+def _bounds(points: Sequence[float]) -> dict[str, float]:
+    """Of lines that are flat, as far as floats can tell, some room around them; none of others."""
+    known = [point for point in points if not isnan(point)]
+    if not known:
+        return {}
+    lowest, highest = min(known), max(known)
+    room = max(abs(lowest), abs(highest)) * _FLAT
+    if room < 1 or highest - lowest > room:
+        return {}
+    return {"y_min": lowest - 1e6 * room, "y_max": highest + 1e6 * room}
 
 
 # What frames are drawn with.

@@ -3,6 +3,7 @@ it all is worth and earned."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from decimal import Decimal, localcontext
 from typing import Any
 
@@ -13,7 +14,7 @@ from analytics.periods import Horizon
 from calculator import EXACT, plain
 from cli import explain, performance, returns, value
 from cli.ask import POSITION_COLUMNS
-from cli.asking import Api
+from cli.asking import Api, Unanswerable
 from cli.printing import amount, percent, table
 
 PORTFOLIO_COLUMNS = (
@@ -66,19 +67,25 @@ def _worth(api: Api, portfolio_ids: Sequence[str]) -> dict[str, Any]:
         return {"valuations": [], "performances": [], "days": [], "curve": None}
     day = newest[0]["price_date"]
     asked = {"to": day, "periods": list(PERIODS)}
-    valuations = [api.get("portfolios", one, "valuation", on=day) for one in portfolio_ids]
-    performances = [
-        # Holdings in several base currencies have neither a total nor a return.
-        api.post("portfolios", one["portfolio_id"], "performance", question=asked)
-        for one in valuations
-        if one["total"] is not None
-    ]
-    told = [one for one in performances if one["portfolio_id"] == portfolio_ids[0]]
+    # What one portfolio has no answer to is no reason to say nothing of the others: holdings in
+    # several base currencies have no return, and figures may be out of all bounds.
+    valuations, performances = [], []
+    for one in portfolio_ids:
+        with suppress(Unanswerable):
+            valuations.append(api.get("portfolios", one, "valuation", on=day))
+            performances.append(api.post("portfolios", one, "performance", question=asked))
+    if not valuations:
+        return {"valuations": [], "performances": [], "days": [], "curve": None}
+    first, curve = valuations[0], None
+    for told in performances:
+        if told["portfolio_id"] == first["portfolio_id"]:
+            with suppress(Unanswerable):
+                curve = performance.curve(api, told)
     return {
         "valuations": valuations,
         "performances": performances,
-        "days": value.year_to(api, valuations[0]),
-        "curve": performance.curve(api, told[0]) if told else None,
+        "days": value.year_to(api, first),
+        "curve": curve,
     }
 
 

@@ -9,7 +9,7 @@ import click
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from cli.asking import Api
+from cli.asking import Api, Unanswerable
 from cli.charts import POINTS_MIN, LineChart
 from cli.days import DAY, text, today
 from cli.failures import told_plainly
@@ -88,14 +88,18 @@ def _value_all(settings: Settings, day: date, processes: int, as_json: bool) -> 
 
 
 def year_to(api: Api, answer: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The days before and with that of a valuation; none where it has no total."""
+    """The days before and with that of a valuation; none where it has no total, or they are out of
+    all bounds."""
     if answer["total"] is None:
         return []
     first_day = date.fromisoformat(answer["on"]) - timedelta(days=CHART_DAYS)
-    series = api.get(
-        "portfolios", answer["portfolio_id"], "timeseries",
-        from_=text(first_day), to=answer["on"],
-    )  # fmt: skip
+    try:
+        series = api.get(
+            "portfolios", answer["portfolio_id"], "timeseries",
+            from_=text(first_day), to=answer["on"],
+        )  # fmt: skip
+    except Unanswerable:
+        return []
     days: list[dict[str, Any]] = series["days"]
     return days
 
@@ -172,7 +176,7 @@ def total_lines(total: Mapping[str, Any]) -> list[Text]:
 
 
 def _chart(days: Sequence[Mapping[str, Any]], unit: str) -> list[RenderableType]:
-    if len(days) < POINTS_MIN:
+    if len(days) < POINTS_MIN or not any(float(day["end_value"]) for day in days):
         return []
     chart = LineChart(
         title=f"value since {days[0]['date']}, in {unit}",

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytics.flow_rules import OF_POSITION, Amount
-from calculator.money import EXACT, ONE, ZERO
+from calculator.money import AMOUNT_LIMIT, EXACT, ONE, ZERO
 from reports.columns import Amounts, Scaled, product, rounded_product, running, scaled
 from reports.history import HoldingHistory
 from reports.instruments import Instrument
@@ -137,6 +137,8 @@ def holding_days(
     is_held = units.whole != 0
     is_valued = unit.is_known | ~is_held
     value = rounded_product(product(units, unit.local), unit.rate.rate)
+    # An absurd price of one must not take the others their values.
+    is_valued &= np.abs(value.units.astype(np.float64)) < float(AMOUNT_LIMIT)
     return HoldingDays(
         history=history,
         instrument=instrument,

@@ -47,4 +47,9 @@ def read_instruments(snapshot: Snapshot, security_ids: Iterable[str]) -> Mapping
     """One of each id; of one that is not known the id alone."""
     wanted = list(security_ids)
     known = {row[0]: Instrument(*row) for row in snapshot.rows(_READ, wanted)}
-    return {each: known.get(each) or Instrument(each) for each in wanted}
+    return {each: known.get(each) or unknown(each) for each in wanted}
+
+
+def unknown(security_id: str) -> Instrument:
+    """What is known of one without an instrument: cash is told by its name."""
+    return Instrument(security_id, asset_class="Cash" if is_named_cash(security_id) else None)

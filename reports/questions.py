@@ -26,6 +26,7 @@ class NoPeriod(StrEnum):
 
     HISTORY_MUST_REACH_BACK = "history_must_reach_back"
     HISTORY_MUST_HAVE_BEGUN = "history_must_have_begun"
+    PERIOD_MUST_NOT_EXCEED_A_CENTURY = "period_must_not_exceed_a_century"
 
 
 class SeveralBaseCurrencies(Exception):
@@ -86,8 +87,12 @@ def _named(each: Horizon | Period, to: date, inception: date | None) -> Named:
         period = Period(max(each.first_day, inception), each.last_day)
         return Named(name=None, period=period, reason=None)
     found = period_of(each, to, inception)
-    reason = NoPeriod.HISTORY_MUST_REACH_BACK if found is None else None
-    return Named(name=name, period=found, reason=reason)
+    if found is None:
+        return Named(name=name, period=None, reason=NoPeriod.HISTORY_MUST_REACH_BACK)
+    if found.days > DAYS_MAX:
+        # One transaction of long ago, mistyped as like as not, must not take the others theirs.
+        return Named(name=name, period=None, reason=NoPeriod.PERIOD_MUST_NOT_EXCEED_A_CENTURY)
+    return Named(name=name, period=found, reason=None)
 
 
 def covering(periods: Iterable[Period | None]) -> Period | None:

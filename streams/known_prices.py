@@ -11,7 +11,7 @@ from decimal import Decimal
 import msgspec
 
 from calculator import plain
-from reports.instruments import Instrument
+from reports.instruments import Instrument, unknown
 from reports.prices import Price
 from streams.known_cash import KnownCash
 from wire import reference
@@ -144,9 +144,9 @@ class KnownInstruments:
 
 
 def instrument_of(security_id: str, packed: Packed | None) -> Instrument:
-    """Of one that is not known the id alone."""
+    """As reports know it."""
     if packed is None:
-        return Instrument(security_id)
+        return unknown(security_id)
     found = _decode_instrument(packed)
     return Instrument(
         security_id,

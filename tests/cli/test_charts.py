@@ -133,3 +133,11 @@ def test_a_question_leaves_out_what_is_not_asked() -> None:
 )
 def test_a_period_is_drawn_in_parts_that_fit(days: int, grain: str) -> None:
     assert grain_of(days).value == grain
+
+
+@pytest.mark.parametrize("level", [0.0, 1.0, 1e15, 1e19, -1e25])
+def test_a_flat_line_is_drawn_however_high(level: float) -> None:
+    flat = drawn({"value": [level] * len(DAYS)}, width=80)
+    assert len(flat.splitlines()) == HEIGHT + 4
+    nearly = drawn({"value": [level, level * (1 + 1e-15)] * (len(DAYS) // 2)}, width=80)
+    assert len(nearly.splitlines()) == HEIGHT + 4
