@@ -225,14 +225,17 @@ def test_what_began_too_long_ago_is_409_and_answered_by_explicit_days(
     history_api: httpx.Client, migrated: str
 ) -> None:
     book(migrated, [trade("B", "BUY", "1900-01-01", "1", "10")], portfolio("USD"))
-    for answer in (
-        history_api.get("/portfolios/P1/timeseries"),
-        history_api.post("/portfolios/P1/performance", json={}),
-        history_api.post("/portfolios/P1/performance/mwr", json={}),
-    ):
-        assert problem_of(answer, 409)["type"].endswith("too-many-days")
-    asked = {"periods": ["MTD", {"from": "2024-01-01", "to": "2024-01-31"}]}
-    assert history_api.post("/portfolios/P1/performance", json=asked).status_code == 200
+    answer = history_api.get("/portfolios/P1/timeseries")
+    assert problem_of(answer, 409)["type"].endswith("too-many-days")
+    asked = {"periods": ["SI", "MTD", {"from": "2024-01-01", "to": "2024-01-31"}]}
+    for path in ("/portfolios/P1/performance", "/portfolios/P1/performance/mwr"):
+        assert history_api.post(path, json={}).status_code == 200
+        periods = history_api.post(path, json=asked).json()["periods"]
+        reasons = [each["reason"] for each in periods]
+        assert reasons == ["period_must_not_exceed_a_century", None, None]
+        long_ago = {"periods": [{"from": "1900-01-01", "to": "2024-01-31"}]}
+        problem = problem_of(history_api.post(path, json=long_ago), 422)
+        assert problem["errors"][0]["pointer"].startswith("/periods/0")
 
 
 def test_an_answer_that_takes_too_long_does_not_blame_postgresql(
