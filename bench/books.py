@@ -20,8 +20,9 @@ from bench.stage import BenchmarkError
 from calculator import EXACT, Holding
 from streams import state
 from streams.pages import open_pages
+from streams.reading import items_with
 from streams.sums import sums
-from streams.tables import Table, read_prefix
+from streams.tables import Table
 from wire import results
 
 ZERO = Decimal(0)
@@ -84,7 +85,7 @@ def totals_of(lanes: Lanes) -> Totals:
     transactions = disposals = open_lots = 0
     quantity = cost = realized_gain_loss = ZERO
     for lane in lanes.lanes:
-        for _, result in read_prefix(lane.table, b"t"):
+        for _, result in items_with(lane.table, b"t"):
             transactions += _BOOKED in result
             disposals += result.count(_DISPOSAL)
         for holding in holdings_of(lane.table):
@@ -101,7 +102,7 @@ def totals_of(lanes: Lanes) -> Totals:
 
 def holdings_of(table: Table) -> Iterator[Holding]:
     """All holdings on disk, with all their lots."""
-    for key, value in read_prefix(table, b"h"):
+    for key, value in items_with(table, b"h"):
         ids = state.ids_of(key)
         stored = state.decode_holding(*ids, value)
         open_pages(table, stored)
@@ -119,7 +120,7 @@ def fingerprint(lanes: Lanes) -> str:
 
 
 def _economic_parts(table: Table) -> Iterable[bytes]:
-    for key, value in read_prefix(table, b"t"):
+    for key, value in items_with(table, b"t"):
         yield key
         yield value[: value.rindex(_SOURCE)]
     for holding in holdings_of(table):
@@ -128,7 +129,7 @@ def _economic_parts(table: Table) -> Iterable[bytes]:
         yield from map(results.encode_lot, holding.lots)
         yield repr((holding.is_settled, holding.journalled, holding.booked, holding.last)).encode()
     for kind in (b"o", b"r", b"x"):
-        yield from (key for key, _ in read_prefix(table, kind))
+        yield from (key for key, _ in items_with(table, kind))
 
 
 def stored_bytes(lanes: Lanes) -> int:
@@ -137,6 +138,6 @@ def stored_bytes(lanes: Lanes) -> int:
         record
         for lane in lanes.lanes
         for kind in (b"h", b"l")
-        for record in read_prefix(lane.table, kind)
+        for record in items_with(lane.table, kind)
     )
     return sum(len(key) + len(value) for key, value in records)

@@ -10,7 +10,8 @@ from calculator import EXACT, CashManagement, CashRole, Holding, Portfolio, caus
 from calculator.cash import named_currency
 from streams import holders, rate_uses, state
 from streams.pages import open_pages
-from streams.tables import Snapshot, read_prefix
+from streams.reading import items_with
+from streams.tables import Snapshot
 from wire import workers
 from wire.results import encode_lot, encode_portfolio, encode_position
 
@@ -154,7 +155,7 @@ def _items(
     snapshot: Snapshot, portfolio_id: str
 ) -> tuple[list[tuple[bytes, bytes]], state.PortfolioRecord | None]:
     """The records of the portfolio's holdings, and its own. Nothing has still to be met."""
-    items = list(read_prefix(snapshot, state.portfolio_prefix(portfolio_id)))
+    items = list(items_with(snapshot, state.portfolio_prefix(portfolio_id)))
     if not items and not _is_known(snapshot, portfolio_id):
         raise _unknown(workers.unknown_portfolio(portfolio_id))
     record = _portfolio(snapshot, portfolio_id)
@@ -192,7 +193,7 @@ def _is_known(snapshot: Snapshot, portfolio_id: str) -> bool:
     """Whether a record or any transaction, cancelled ones included, names the portfolio."""
     if snapshot.get(state.portfolio_key(portfolio_id)) is not None:
         return True
-    entries = read_prefix(snapshot, state.portfolio_prefix(portfolio_id, b"t"))
+    entries = items_with(snapshot, state.portfolio_prefix(portfolio_id, b"t"))
     return next(entries, None) is not None
 
 
@@ -263,7 +264,7 @@ def _is_moved_by_others(holding: Holding, record: state.PortfolioRecord | None) 
 
 def _is_lagging(snapshot: Snapshot, portfolio_id: str) -> bool:
     """Whether any holding of the portfolio is being re-booked, or is still to be met for it."""
-    marks = read_prefix(snapshot, state.portfolio_prefix(portfolio_id, b"r"))
+    marks = items_with(snapshot, state.portfolio_prefix(portfolio_id, b"r"))
     return next(marks, None) is not None or _is_awaiting_walk(snapshot, portfolio_id)
 
 

@@ -8,20 +8,11 @@ The first is local, and rebuilt from the holdings; it says what they say.
 
 from collections.abc import Iterator
 from itertools import islice
-from typing import Protocol
 
 import msgspec
 
 from streams import state
-
-Record = tuple[bytes, bytes | None]  # key, value; a value of None removes the key
-
-
-class Reader(Protocol):
-    """What is read of the state."""
-
-    def items(self, from_key: bytes) -> Iterator[tuple[bytes, bytes]]: ...
-    def keys(self, from_key: bytes, *, backwards: bool = False) -> Iterator[bytes]: ...
+from streams.reading import Reader, Record, items_with, keys_with
 
 
 class _Walk(msgspec.Struct, array_like=True):
@@ -37,9 +28,7 @@ def _walk_key(security_id: str) -> bytes:
 
 
 def _walks(db: Reader) -> Iterator[tuple[str, str]]:
-    for key, value in db.items(b"c"):
-        if key[:1] != b"c":
-            return
+    for key, value in items_with(db, b"c"):
         yield key[1:].decode(), _decode_walk(value).after
 
 
@@ -65,12 +54,8 @@ class StateHolders:
         prefix = state.holder_key("", security_id)
         # One zero byte above `after` is the lowest key behind it.
         start = prefix + after.encode() + b"\0" if after else prefix
-        found = []
-        for key in islice(self._db.keys(start), limit):
-            if not key.startswith(prefix):
-                break
-            found.append(key[len(prefix) :].decode())
-        return found
+        keys = islice(keys_with(self._db, prefix, start), limit)
+        return [key[len(prefix) :].decode() for key in keys]
 
     def put_walk(self, security_id: str, after: str) -> None:
         self.walks[security_id] = after

@@ -7,33 +7,16 @@ stay here until `collect` hands them over as `Changes`: nothing leaves the proce
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, Protocol
 
 from calculator import Entry, Holding, Order, Portfolio, Source, Transaction
 from streams import state
 from streams.holders import StateHolders
 from streams.kept import HoldingCache, KeptHolding
 from streams.rate_uses import StateRateUses
+from streams.reading import Reader, Record, keys_with
 from wire import results
 
-Record = tuple[bytes, bytes | None]  # key, value; a value of None removes the key
 _PORTFOLIOS_MAX = 50_000
-
-
-class Reader(Protocol):
-    """What is read of RocksDB: a database or a snapshot of one."""
-
-    def get(self, key: Any) -> Any: ...
-    def items(self, from_key: bytes) -> Iterator[tuple[bytes, bytes]]: ...
-    def keys(self, from_key: bytes, *, backwards: bool = False) -> Iterator[bytes]: ...
-
-
-def keys_with(db: Reader, prefix: bytes, from_key: bytes | None = None) -> Iterator[bytes]:
-    """Keys that begin with the prefix, in order."""
-    for key in db.keys(from_key or prefix):
-        if not key.startswith(prefix):
-            return
-        yield key
 
 
 @dataclass(slots=True)

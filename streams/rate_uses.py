@@ -10,24 +10,15 @@ length, so all uses of a day stand together and in order.
 from collections.abc import Collection, Iterator
 from datetime import date
 from decimal import Decimal
-from typing import Protocol
 
 import msgspec
 
 from calculator import Pair, RateUse, plain
 from streams import state
+from streams.reading import Reader, Record, items_with
 
 _PAIR, _DAY = 6, 4  # bytes
 _HEAD = 1 + _PAIR + _DAY
-
-Record = tuple[bytes, bytes | None]  # key, value; a value of None removes the key
-
-
-class Reader(Protocol):
-    """What is read of the state."""
-
-    def items(self, from_key: bytes) -> Iterator[tuple[bytes, bytes]]: ...
-    def keys(self, from_key: bytes, *, backwards: bool = False) -> Iterator[bytes]: ...
 
 
 class _Walk(msgspec.Struct, array_like=True):
@@ -75,19 +66,14 @@ def is_awaiting_walk(snapshot: Reader, portfolio_id: str, security_id: str | Non
     whose = portfolio_id.encode() + b"\0"
     if security_id is not None:
         whose += security_id.encode() + b"\0"
-    for key, after in [(key, _decode_walk(value).after) for key, value in _walks(snapshot)]:
+    for key, after in [
+        (key, _decode_walk(value).after) for key, value in items_with(snapshot, b"w")
+    ]:
         prefix = b"f" + key[1:] + whose
         first = max(prefix, b"f" + key[1:] + after + b"\0")
         if next(snapshot.keys(first), b"").startswith(prefix):
             return True
     return False
-
-
-def _walks(db: Reader) -> Iterator[tuple[bytes, bytes]]:
-    for key, value in db.items(b"w"):
-        if key[:1] != b"w":
-            return
-        yield key, value
 
 
 class StateRateUses:
@@ -101,7 +87,7 @@ class StateRateUses:
         self._db = db
         self._pairs = set(self._stored_pairs())
         self.walks: dict[tuple[Pair, date], RateUse | None] = {}
-        for key, value in _walks(db):
+        for key, value in items_with(db, b"w"):
             after = _decode_walk(value).after
             self.walks[_pair(key), _day(key)] = _use(after) if after else None
         self._begin()

@@ -24,7 +24,8 @@ from calculator import (
     Taken,
     Transaction,
 )
-from streams.journal import Changes, Reader, StateJournal
+from streams.journal import Changes, StateJournal
+from streams.reading import Reader
 from wire.fields import FieldError, Malformed, Rule, errors_json
 from wire.partitioner import partition_of
 from wire.portfolios import decode_portfolio

@@ -230,11 +230,3 @@ def _when_unlocked(call: Callable[[], Any]) -> Any:
             if _LOCKED not in str(error) or time.monotonic() > until:
                 raise
         time.sleep(0.02)
-
-
-def read_prefix(db: Readable, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Items whose keys begin with the prefix, in order."""
-    for key, value in db.items(prefix):
-        if not key.startswith(prefix):
-            return
-        yield key, value

@@ -15,7 +15,7 @@ from bench.open_lots import BATCHES
 from bench.stage import BenchmarkError
 from calculator import Lot
 from streams import state
-from streams.tables import read_prefix
+from streams.reading import items_with
 from tests.bench.test_benchmarks import printed
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -61,8 +61,8 @@ def test_a_lot_that_is_stored_otherwise_is_noticed() -> None:
     with Books(Load(events=300, holdings=1, portfolios=1, open_lots=100)) as damaged:
         damaged.book(300)
         damaged.check()
-        (table,) = (lane.table for lane in damaged.lanes.lanes if [*read_prefix(lane.table, b"h")])
-        key, value = next(read_prefix(table, b"h"))
+        (table,) = (lane.table for lane in damaged.lanes.lanes if [*items_with(lane.table, b"h")])
+        key, value = next(items_with(table, b"h"))
         stored = state.decode_holding(*state.ids_of(key), value)
         first = next(iter(stored.holding.lots))
         dearer = Lot(

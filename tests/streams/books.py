@@ -5,8 +5,9 @@ from decimal import localcontext
 
 from calculator import EXACT, FxRate, Ledger, Lot, Portfolio, Rates, ReliefMethod, Source
 from streams import state
-from streams.journal import Changes, StateJournal, keys_with
+from streams.journal import Changes, StateJournal
 from streams.pages import open_pages
+from streams.reading import keys_with
 from streams.tables import Table
 from tests.calculator.trading import Classed, Event, take_classed
 from tests.streams.memory import MemoryTable

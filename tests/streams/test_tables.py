@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from streams import state, tables
-from streams.tables import REST_SECONDS_MAX, Table, Tables, is_corruption, read_prefix
+from streams.reading import items_with
+from streams.tables import REST_SECONDS_MAX, Table, Tables, is_corruption
 
 KEYS = [b"k%05d" % n for n in range(4_000)]
 MIDDLE = KEYS[2_000]
@@ -61,7 +62,7 @@ def test_scans_go_both_ways_from_any_key(folder: Path) -> None:
     assert list(table.keys(b"k00003", backwards=True))[:2] == [KEYS[3], KEYS[2]]
     assert list(table.keys(b"k00003x"))[:1] == [KEYS[4]]
     assert list(table.keys(b"k00003x", backwards=True))[:1] == [KEYS[3]]
-    assert [key for key, _ in read_prefix(table, b"k0123")] == KEYS[1230:1240]
+    assert [key for key, _ in items_with(table, b"k0123")] == KEYS[1230:1240]
     assert list(table.keys(b"l")) == []
     table.close()
 
@@ -79,7 +80,7 @@ def test_a_snapshot_does_not_see_what_is_written_later(folder: Path) -> None:
         assert snapshot.get(MIDDLE) is not None
         assert list(snapshot.items(b"a"))[:2] == [(b"a", b"1"), (b"b", b"1")]
         assert [key for key, _ in snapshot.items(b"a")] == [b"a", b"b", *KEYS]
-        assert [key for key, _ in read_prefix(snapshot, b"k")] == KEYS
+        assert [key for key, _ in items_with(snapshot, b"k")] == KEYS
     assert [table.get(key) for key in (b"a", b"b", b"c")] == [b"2", None, b"2"]
     del snapshot
     table.close()
@@ -194,7 +195,7 @@ READS: dict[str, Callable[[Table], object]] = {
     "many keys": lambda table: table.get([KEYS[0], MIDDLE]),
     "a scan": all_keys,
     "a scan backwards": lambda table: list(table.keys(KEYS[-1], backwards=True)),
-    "a prefix": lambda table: list(read_prefix(table, b"k0")),
+    "a prefix": lambda table: list(items_with(table, b"k0")),
     "a key of a snapshot": lambda table: table.snapshot().get(MIDDLE),
     "a scan of a snapshot": lambda table: list(table.snapshot().items(b"k")),
 }
