@@ -16,8 +16,8 @@ from analytics.flow_rules import (
     When,
     is_flow_of_position,
 )
-from calculator.money import COST_STEP, EXACT, ZERO
-from reports.history import Move, Payment
+from calculator.money import EXACT, ZERO
+from reports.history import Move, Payment, to_step
 from reports.holding_days import HoldingDays, Span
 
 _OF_CASH = {"BUY": "DEPOSIT", "SELL": "WITHDRAWAL"}  # of a portfolio, where cash is kept
@@ -44,12 +44,11 @@ def portfolio_flows(
 ) -> Iterator[Flow]:
     """Those that are flows of the portfolio of these holdings. What moves from one side to another
     within it is none, if both have a known value."""
-    counted = {name: days.counted() for name, days in holdings.items()}
     for days in holdings.values():
         holding = _Holding(days, span, setting)
         for each, flow in holding.flows(OF_PORTFOLIO):
-            other = None if each.other_side is None else counted.get(each.other_side)
-            if other is None or not other[flow.at]:
+            other = None if each.other_side is None else holdings.get(each.other_side)
+            if other is None or not other.is_counted[flow.at]:
                 yield flow
         yield from holding.made_up()
 
@@ -61,7 +60,7 @@ class _Holding:
     def __init__(self, days: HoldingDays, span: Span, setting: CashSetting) -> None:
         self._days, self._span = days, span
         self._setting = setting
-        self._counted: list[bool] = days.counted().tolist()
+        self._counted: list[bool] = days.is_counted.tolist()
         # Where cash is kept, what a trade pays leaves it at the rate of the day, whatever rate the
         # trade brings.
         self._is_at_market = (
@@ -107,7 +106,7 @@ class _Holding:
 
     def _at_market(self, amount: Decimal, local: Decimal, index: int) -> Decimal:
         rate = self._days.unit_value.rate.rates[index]
-        return amount if rate is None else _rounded(EXACT.multiply(local, rate))
+        return amount if rate is None else to_step(EXACT.multiply(local, rate))
 
     def _paid(self, payment: Payment, rule: FlowRule, index: int) -> Flow:
         amount, local = payment.amount, payment.amount_local
@@ -117,11 +116,11 @@ class _Holding:
             if self._setting is not CashSetting.SECURITIES_ONLY:
                 # Rounded once, as the cash is that it becomes.
                 assert payment.rate is not None
-                amount = _rounded(EXACT.multiply(local, payment.rate))
+                amount = to_step(EXACT.multiply(local, payment.rate))
         if payment.currency != self._days.history.trade_currency:
             # Its amount in base currency is what is known for sure.
             rate = self._days.unit_value.rate.rates[index]
-            local = _rounded(EXACT.divide(amount, rate)) if rate else ZERO
+            local = to_step(EXACT.divide(amount, rate)) if rate else ZERO
         if rule.sign < 0:
             amount, local = amount.copy_negate(), local.copy_negate()
         return Flow(index, rule.when, amount, local)
@@ -131,7 +130,7 @@ class _Holding:
         if days.is_whole:
             return
         value, local = days.value, days.value_local()
-        for index in _indexes(~days.counted()):
+        for index in _indexes(~days.is_counted):
             if days.is_valued[index - 1] and (gone := value.at(index - 1)):
                 before = local.at(index - 1).copy_negate()
                 yield Flow(index, When.BEGIN, gone.copy_negate(), before)
@@ -143,7 +142,3 @@ def _indexes(mask: NDArray[np.bool_]) -> list[int]:
     """But the first, which is of no day of the period."""
     found: list[int] = (np.flatnonzero(mask[1:]) + 1).tolist()
     return found
-
-
-def _rounded(exact: Decimal) -> Decimal:
-    return exact.quantize(COST_STEP, context=EXACT)

@@ -69,13 +69,13 @@ class Payment(NamedTuple):
     def amount(self) -> Decimal:
         """In base currency, as the books make it of that in the trade currency."""
         assert self.rate is not None, "`payments_in_base` found one, or left it out"
-        return _rounded(EXACT.multiply(self.amount_local, self.rate))
+        return to_step(EXACT.multiply(self.amount_local, self.rate))
 
     @property
     def fee(self) -> Decimal:
         """In base currency."""
         assert self.rate is not None
-        return _rounded(EXACT.multiply(self.fee_local, self.rate))
+        return to_step(EXACT.multiply(self.fee_local, self.rate))
 
 
 @dataclass(slots=True)
@@ -153,7 +153,7 @@ def _payment(row: Row) -> Payment:
         day,
         transaction_type,
         currency,
-        _rounded(EXACT.create_decimal(amount)),
+        to_step(EXACT.create_decimal(amount)),
         fee or ZERO,
         ONE if currency == base else fx_rate,
         is_cash,
@@ -183,5 +183,6 @@ def payments_in_base(
     return replace(history, holdings=holdings)
 
 
-def _rounded(exact: Decimal) -> Decimal:
+def to_step(exact: Decimal) -> Decimal:
+    """Half-even to 12 places, in any context."""
     return exact.quantize(COST_STEP, context=EXACT)

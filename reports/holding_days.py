@@ -61,19 +61,14 @@ class HoldingDays:
     is_stale: NDArray[np.bool_]
     # Units came or went in kind, at a value that is not known.
     is_moved_unvalued: NDArray[np.bool_]
+    # Its value is known at both ends, and that of what moved in kind, so that what happens on the day
+    # is part of the figures. False for the first.
+    is_counted: NDArray[np.bool_]
 
     @property
     def is_whole(self) -> bool:
         """Valued on each day."""
         return bool(self.is_valued.all()) and not self.is_moved_unvalued.any()
-
-    def counted(self) -> NDArray[np.bool_]:
-        """Of each day whether its value is known at both ends, and that of what moved in kind; so
-        that what happens on it is part of the figures. False for the first."""
-        found = self.is_valued & ~self.is_moved_unvalued
-        found[1:] &= self.is_valued[:-1]
-        found[0] = False
-        return found
 
     def value_local(self) -> Amounts:
         """In the trade currency; where there is no value in base currency there is none here."""
@@ -139,6 +134,7 @@ def holding_days(
     value = rounded_product(product(units, unit.local), unit.rate.rate)
     # An absurd price of one must not take the others their values.
     is_valued &= np.abs(value.units.astype(np.float64)) < float(AMOUNT_LIMIT)
+    is_moved_unvalued = _moved_in_kind(history, span) & ~unit.is_known
     return HoldingDays(
         history=history,
         instrument=instrument,
@@ -147,8 +143,18 @@ def holding_days(
         value=value.where(is_held & is_valued),
         is_valued=is_valued,
         is_stale=is_held & is_valued & (unit.age_days > span.limits.price_max_age_days),
-        is_moved_unvalued=_moved_in_kind(history, span) & ~unit.is_known,
+        is_moved_unvalued=is_moved_unvalued,
+        is_counted=_counted(is_valued, is_moved_unvalued),
     )
+
+
+def _counted(
+    is_valued: NDArray[np.bool_], is_moved_unvalued: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    found = is_valued & ~is_moved_unvalued
+    found[1:] &= is_valued[:-1]
+    found[0] = False
+    return found
 
 
 def _moved_in_kind(history: HoldingHistory, span: Span) -> NDArray[np.bool_]:

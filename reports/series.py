@@ -186,7 +186,7 @@ def _booked(over: Span, parts: Iterable[HoldingDays]) -> _Booked:
     }
     first_day = over.first_ordinal
     for each in parts:
-        counted = each.counted()
+        counted = each.is_counted
         for move in each.history.moves:
             index = max(0, move.day.toordinal() - first_day)
             if index < length:
