@@ -12,6 +12,7 @@ from typing import Any
 
 from click.testing import CliRunner, Result
 
+from cli.lag import wait_until_applied
 from cli.main import main
 from cli.servers.processes import Command, Process, start_bound
 from cli.settings import Settings
@@ -61,6 +62,12 @@ class Portfolio:
     def json(self, *arguments: str | Path, code: int = 0) -> dict[str, Any]:
         said: dict[str, Any] = json.loads(self(*arguments, "--json", code=code).stdout)
         return said
+
+    def ingest(self, path: Path, text: str) -> None:
+        """A file of these lines, until the books have them."""
+        path.write_text(text)
+        self("ingest", path)
+        wait_until_applied(self.settings, 60)
 
     def start(self, log: Path, *arguments: str) -> Process:
         """Run it as a process that ends with the test process, however that ends."""

@@ -22,24 +22,19 @@ ACCOUNT,USD,Bond,,3
 def booked(running: Portfolio, tmp_path_factory: pytest.TempPathFactory) -> Portfolio:
     folder = tmp_path_factory.mktemp("files")
 
-    def ingest(name: str, text: str) -> None:
-        (folder / name).write_text(text)
-        running("ingest", folder / name)
-        wait_until_applied(running.settings, 60)
-
     record = {
         "portfolio_id": "P", "base_currency": "USD", "cost_basis_method": "FIFO",
         "cash_management": "automatic",
     }  # fmt: skip
-    ingest("portfolios.jsonl", json.dumps(record))
+    running.ingest(folder / "portfolios.jsonl", json.dumps(record))
     trades = [
         {"portfolio_id": "P", "security_id": security_id, "transaction_id": security_id,
          "transaction_type": "BUY", "transaction_date": "2024-01-06", "quantity": "100",
          "price": "2", "trade_currency": "USD"}
         for security_id in ("FUND", "ACCOUNT")
     ]  # fmt: skip
-    ingest("transactions.jsonl", "\n".join(map(json.dumps, trades)))
-    ingest("instruments.csv", INSTRUMENTS)
+    running.ingest(folder / "transactions.jsonl", "\n".join(map(json.dumps, trades)))
+    running.ingest(folder / "instruments.csv", INSTRUMENTS)
     return running
 
 

@@ -31,17 +31,12 @@ EUR,USD,2024-01-05,1.05,1
 def booked(running: Portfolio, tmp_path_factory: pytest.TempPathFactory) -> Portfolio:
     folder = tmp_path_factory.mktemp("files")
 
-    def ingest(name: str, text: str) -> None:
-        (folder / name).write_text(text)
-        running("ingest", folder / name)
-        wait_until_applied(running.settings, 60)
-
     record = {"portfolio_id": "P", "base_currency": "USD", "cost_basis_method": "FIFO"}
-    ingest("portfolios.jsonl", json.dumps(record))
+    running.ingest(folder / "portfolios.jsonl", json.dumps(record))
     trades = [{"portfolio_id": "P", "security_id": "ACME"} | trade for trade in TRADES]
-    ingest("transactions.jsonl", "\n".join(map(json.dumps, trades)))
+    running.ingest(folder / "transactions.jsonl", "\n".join(map(json.dumps, trades)))
     assert running.json("explain", "P", "B")["transaction"]["status"] == "PENDING"
-    ingest("fx_rates.csv", RATES)
+    running.ingest(folder / "fx_rates.csv", RATES)
     return running
 
 
@@ -98,9 +93,7 @@ def test_what_a_trade_moved_of_cash_is_told_with_it_and_leads_back(
     }
     purchase = trade | {"transaction_id": "K1", "transaction_type": "BUY"}
     for line in (record, purchase):
-        (tmp_path / "line.jsonl").write_text(json.dumps(line))
-        booked("ingest", tmp_path / "line.jsonl")
-        wait_until_applied(booked.settings, 60)
+        booked.ingest(tmp_path / "line.jsonl", json.dumps(line))
     entry = booked.json("explain", "K", "K1")["cash_entry"]
     assert (entry["cash_movement"], entry["security_id"]) == ("-6800", "CASH_EUR")
     shown = booked("explain", "K", "K1").stdout

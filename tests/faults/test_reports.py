@@ -4,7 +4,6 @@ books, daily series, returns and values are those that an oracle makes of the ev
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from datetime import date, timedelta
 from random import Random
 from typing import Any, NamedTuple
@@ -28,7 +27,7 @@ from tests.oracle.market import Market, market_of
 from tests.oracle.market_events import MARKET_PRICES
 from tests.oracle.reports import Question, Truth, answer_differences, as_told
 from tests.system.flow import Flow
-from tests.system.system import System, free_port
+from tests.system.system import System
 
 DAYS = 400
 SECONDS_MAX = 60.0
@@ -37,23 +36,8 @@ LAST = FIRST_DAY.date() + timedelta(days=DAYS + 5)  # some events are settled af
 
 @pytest.fixture
 def url(system: System) -> str:
-    """The API over two workers and a store, when it is ready."""
-    for _ in range(2):
-        system.worker().start()
-    system.store.start()
-    port = free_port()
-    api = system.api(port)
-    api.settings = {"WORKER_URLS": ",".join(system.urls)}
-    api.start()
-    address = f"http://127.0.0.1:{port}"
-
-    def is_ready() -> bool:
-        with suppress(httpx.HTTPError):
-            return httpx.get(f"{address}/readyz", trust_env=False).status_code == 200
-        return False
-
-    system.wait_until(is_ready, SECONDS_MAX, "the API is ready")
-    return address
+    """The API over two workers and a store."""
+    return system.served(2)
 
 
 class Size(NamedTuple):

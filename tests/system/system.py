@@ -5,14 +5,20 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
+
+import httpx
 
 from cli.servers import Connections
 from tests.cli.portfolio import UNSET
 from tests.system.sight import Sight
 
 ROOT = Path(__file__).parents[2]
+READY_SECONDS_MAX = 60.0
+ANSWER_SECONDS_MAX = 30.0
 PORTFOLIO = Path(sys.executable).parent / "portfolio"
 
 
@@ -101,6 +107,36 @@ class System(Sight):
         part = Part(self.folder, "api", environment, "api", "--port", str(port))
         self.others.append(part)
         return part
+
+    def served(self, workers: int) -> str:
+        """Start so many workers, the store and an API over all of it; its address, when it is ready."""
+        for _ in range(workers):
+            self.worker().start()
+        self.store.start()
+        port = free_port()
+        api = self.api(port)
+        api.settings = {"WORKER_URLS": ",".join(self.urls)}
+        api.start()
+        address = f"http://127.0.0.1:{port}"
+
+        def is_ready() -> bool:
+            with suppress(httpx.HTTPError):
+                return httpx.get(f"{address}/readyz", trust_env=False).status_code == 200
+            return False
+
+        self.wait_until(is_ready, READY_SECONDS_MAX, "the API is ready")
+        return address
+
+    def seconds_until(self, path: str, name: str, value: str) -> float:
+        """How long it takes until the first worker says so of what lies at the path."""
+        began = time.monotonic()
+        with httpx.Client(base_url=self.urls[0], trust_env=False) as client:
+            while time.monotonic() < began + ANSWER_SECONDS_MAX:
+                found = client.get(path)
+                if found.status_code == 200 and found.json()[name] == value:
+                    return time.monotonic() - began
+                time.sleep(0.002)
+        raise AssertionError(f"{name} of {path} is not {value}")
 
     def state_of(self, number: int) -> Path:
         return self.folder / f"state-{number}"

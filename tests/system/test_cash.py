@@ -5,8 +5,6 @@ import shutil
 import time
 from typing import Any
 
-import httpx
-
 from tests.oracle.events import Mess, generate
 from tests.system.events import portfolio, reference, trade
 from tests.system.log import send
@@ -72,14 +70,7 @@ def test_trades_come_first_then_what_makes_cash_of_them_and_then_its_correction(
 
 
 def until_booked(system: System, quantity: str) -> float:
-    began = time.monotonic()
-    with httpx.Client(base_url=system.urls[0], trust_env=False) as client:
-        while time.monotonic() < began + 30:
-            found = client.get("/portfolios/P/positions/ACME")
-            if found.status_code == 200 and found.json()["quantity"] == quantity:
-                return time.monotonic() - began
-            time.sleep(0.002)
-    raise AssertionError(f"{quantity} is not held")
+    return system.seconds_until("/portfolios/P/positions/ACME", "quantity", quantity)
 
 
 def test_instruments_that_come_while_nobody_runs_and_on_a_fresh_disk_are_followed(

@@ -6,8 +6,6 @@ import time
 from decimal import Decimal
 from typing import Any
 
-import httpx
-
 from streams.app import EXIT_SETTING
 from tests.oracle.events import Mess, generate
 from tests.system.events import portfolio, reference, trade
@@ -65,14 +63,7 @@ def test_the_worked_example_waits_for_its_rate_and_is_right_and_prompt_when_it_c
 
 
 def until_applied(system: System, amount: str) -> float:
-    began = time.monotonic()
-    with httpx.Client(base_url=system.urls[0], trust_env=False) as client:
-        while time.monotonic() < began + 30:
-            found = client.get("/portfolios/P/transactions/B")
-            if found.status_code == 200 and found.json()["applied_fx_rate"] == amount:
-                return time.monotonic() - began
-            time.sleep(0.002)
-    raise AssertionError(f"{amount} is not applied")
+    return system.seconds_until("/portfolios/P/transactions/B", "applied_fx_rate", amount)
 
 
 def test_rates_that_come_while_nobody_runs_and_on_a_fresh_disk_are_followed(

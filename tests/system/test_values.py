@@ -19,7 +19,7 @@ from tests.oracle.events import Message
 from tests.oracle.murmur2 import partition_of
 from tests.system import log
 from tests.system.events import portfolio, reference, trade
-from tests.system.system import System, free_port
+from tests.system.system import System
 from wire.reference import OF_FX_RATES, OF_INSTRUMENTS, OF_MARKET_PRICES
 from wire.topics import MARKET_PRICES, RAW_TRANSACTIONS
 
@@ -129,23 +129,8 @@ def following(url: str, *portfolio_ids: str) -> Iterator[list[Follower]]:
 
 @pytest.fixture
 def url(system: System) -> str:
-    """The API over two workers and a store, when it is ready."""
-    for _ in range(2):
-        system.worker().start()
-    system.store.start()
-    port = free_port()
-    api = system.api(port)
-    api.settings = {"WORKER_URLS": ",".join(system.urls)}
-    api.start()
-    address = f"http://127.0.0.1:{port}"
-
-    def is_ready() -> bool:
-        with suppress(httpx.HTTPError):
-            return httpx.get(f"{address}/readyz", trust_env=False).status_code == 200
-        return False
-
-    system.wait_until(is_ready, SECONDS_MAX, "the API is ready")
-    return address
+    """The API over two workers and a store."""
+    return system.served(2)
 
 
 def answer(url: str, portfolio_id: str, **parameters: str) -> Row:
