@@ -153,7 +153,11 @@ class Course:
         gc.freeze()
         with Sight(url) as sight:
             begin = Snapshot.take(kinds, {"bench": time.process_time()})
-            poster = uvloop.run(post(self._system.api_url, values, per_second))
+            try:
+                poster = uvloop.run(post(self._system.api_url, values, per_second))
+            except BenchmarkError:
+                self._system.require_running()  # a process that is gone says more
+                raise
             self._wait_for_rows(self._first + len(values))
             end = Snapshot.take(kinds, {"bench": time.process_time()})
         for number, transaction in transactions_by_trade(url, self._first).items():

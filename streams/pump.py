@@ -36,6 +36,13 @@ class Pump:
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._run())
+        self._task.add_done_callback(self._on_end)
+
+    def _on_end(self, task: asyncio.Task[None]) -> None:
+        """Nobody waits for the task, and a partition whose pump is gone would stand still for good
+        while it is served."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.lane.end(error)
 
     async def put(self, event: Any) -> None:
         if not self._closing:

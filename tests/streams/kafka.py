@@ -49,6 +49,7 @@ def messages(
                 # It is told once where the end is, and once more to who begins there.
                 time.sleep(0.02)
                 consumer.assign([TopicPartition(topic.name, partition, at)])
+                break  # what came behind the end in this list comes again
             else:
                 raise KafkaException(error)
 

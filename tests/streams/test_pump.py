@@ -24,6 +24,7 @@ class Lane:
         self.begun = 0
         self.touched = 0
         self.closed = False
+        self.ended_by: BaseException | None = None
         self.gate = threading.Event()
         self.gate.set()
         self.began = threading.Event()
@@ -42,6 +43,9 @@ class Lane:
 
     def touch(self) -> None:
         self.touched += 1
+
+    def end(self, error: BaseException) -> None:
+        self.ended_by = error
 
     def close(self) -> None:
         self.closed = True
@@ -95,6 +99,28 @@ def test_what_waits_is_worked_off_together_up_to_a_bound_and_acked_behind_it() -
         await until(lambda: all(event.acked for event in events))
         pump.close()
         assert lane.closed
+
+    asyncio.run(main())
+
+
+def test_a_failure_outside_the_lane_ends_the_process_too() -> None:
+    """A pump that just stops would leave its partition served and standing still."""
+
+    class Odd(Event):
+        def ack(self) -> None:
+            raise RuntimeError("odd")
+
+    async def main() -> None:
+        lane = Lane()
+        pump = pump_over(lane)
+        await pump.put(Odd("a"))
+        await until(lambda: lane.ended_by is not None)
+        assert str(lane.ended_by) == "odd"
+        closed = pump_over(untouched := Lane())
+        closed.close()
+        await asyncio.sleep(0)
+        assert untouched.ended_by is None
+        pump.close()
 
     asyncio.run(main())
 
