@@ -28,6 +28,7 @@ from api.ingest import Entrance
 from api.keyring import Keyring
 from api.live import Workers
 from api.measure import Measure
+from api.parameters import given_once
 from api.publish import Publisher
 from api.reports import Reports
 from api.settings import ApiSettings
@@ -72,7 +73,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
         description=DESCRIPTION,
         version=version("portfolio-lots"),
         lifespan=lifespan,
-        dependencies=[Depends(gate)],
+        dependencies=[Depends(gate), Depends(given_once)],
         redoc_url=None,
         redirect_slashes=False,
     )

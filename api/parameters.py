@@ -1,14 +1,16 @@
 """Parameters of paths and queries, held to the rules that events have to keep."""
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import date, datetime
 from typing import Annotated, Literal, TypeVar
 
-from fastapi import Path
+from fastapi import Path, Request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from api import examples
+from api.problems import ProblemError, invalid, pointer
 from calculator import cause_of
 from wire import codes, fields
 from wire.fields import Broken
@@ -85,6 +87,19 @@ TEXT_SCHEMA = {
     "pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f]*$",
 }
 Text = Annotated[str, _by(fields.free_text), WithJsonSchema(TEXT_SCHEMA)]
+
+
+async def given_once(request: Request) -> None:
+    """Refuse a parameter that is in the query twice: which of the two was meant, nobody knows."""
+    counts = Counter(name for name, _ in request.query_params.multi_items())
+    twice = [name for name, count in counts.items() if count > 1]
+    if twice:
+        raise invalid(
+            ProblemError(
+                pointer("query", name), "parameter_must_be_given_once", "it is given again"
+            )
+            for name in twice
+        )
 
 
 class Nothing(BaseModel):

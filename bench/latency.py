@@ -2,7 +2,7 @@
 
 An open loop: requests are due at an even pace, however long the system takes to answer, and every
 event counts from the moment at which it was due, so that waiting in front of a busy system counts
-as well. Each rate goes to the API of a whole system, small requests of ten events over many
+as well. Each rate goes to the API of a whole system, by default small requests of ten events over many
 connections. Beside it, at the same rate, the floor: see `bench.echo`. Requests overtake each other,
 so some events come late and some results are corrected; in the end all books are compared with
 the independent fold.
@@ -36,7 +36,6 @@ from cli.servers import ServerError
 from wire.topics import PORTFOLIOS
 
 RATES = (500, 1000, 2000, 5000)
-EVENTS_A_REQUEST = 10
 CONNECTIONS_MAX = 64
 # Events that are posted alone and answered when the live tables have them: enough for a 99th
 # percentile over a run, too few to be a load of their own.
@@ -72,6 +71,7 @@ class Plan(NamedTuple):
     warm_up_seconds: int
     runs: int
     workers: int
+    at_once: int  # events a request
 
     @property
     def events(self) -> int:
@@ -90,23 +90,25 @@ class Step(NamedTuple):
 class Poster:
     """Posts events when they are due, and notes when that was and when they were applied."""
 
-    def __init__(self, door: Door, values: Sequence[bytes], per_second: float) -> None:
-        self._door, self._values = door, values
-        self._seconds = EVENTS_A_REQUEST / per_second
+    def __init__(
+        self, door: Door, values: Sequence[bytes], at_once: int, per_second: float
+    ) -> None:
+        self._door, self._values, self._at_once = door, values, at_once
+        self._seconds = at_once / per_second
         self._sampled_each = max(1, round(1 / self._seconds / SAMPLES_PER_SECOND))
         self.due: dict[int, float] = {}  # by request
         self.posted = Posted()
 
     async def post_all(self) -> None:
-        requests = len(self._values) // EVENTS_A_REQUEST
+        requests = len(self._values) // self._at_once
         await at_even_pace(requests, self._seconds, self._post)
         self.posted.sent_again = self._door.sent_again
 
     async def _post(self, number: int, due: float) -> None:
         self.due[number] = due
         self.posted.sent_late.append(time.perf_counter() - due)
-        first = number * EVENTS_A_REQUEST
-        values = self._values[first : first + EVENTS_A_REQUEST]
+        first = number * self._at_once
+        values = self._values[first : first + self._at_once]
         if number % self._sampled_each:
             await self._post_list(values, due)
         else:
@@ -127,15 +129,15 @@ class Poster:
 class Course:
     """A system that is posted to, one rate after another."""
 
-    def __init__(self, stage: Stage, system: System, load: Load) -> None:
-        self._stage, self._system = stage, system
+    def __init__(self, stage: Stage, system: System, load: Load, at_once: int) -> None:
+        self._stage, self._system, self._at_once = stage, system, at_once
         self._events = (value for _, value in transactions(load))
         self._first = 0  # number of the next trade
 
     def measure(self, per_second: int, seconds: int) -> Step:
         values = self._next(per_second, seconds)
         posted, usage = self._post(values, per_second)
-        return Step(posted, usage, echo.measure(self._stage, values, EVENTS_A_REQUEST, per_second))
+        return Step(posted, usage, echo.measure(self._stage, values, self._at_once, per_second))
 
     def warm_up(self, per_second: int, seconds: int) -> None:
         """Let the broker compile, which takes most of a core at first, and everybody connect."""
@@ -144,8 +146,8 @@ class Course:
 
     def _next(self, per_second: int, seconds: int) -> list[bytes]:
         """Whole requests."""
-        requests = per_second * seconds // EVENTS_A_REQUEST
-        return list(islice(self._events, requests * EVENTS_A_REQUEST))
+        requests = per_second * seconds // self._at_once
+        return list(islice(self._events, requests * self._at_once))
 
     def _post(self, values: list[bytes], per_second: int) -> tuple[Posted, Usage]:
         url, kinds = self._stage.connections.database_url, self._system.kinds()
@@ -154,14 +156,14 @@ class Course:
         with Sight(url) as sight:
             begin = Snapshot.take(kinds, {"bench": time.process_time()})
             try:
-                poster = uvloop.run(post(self._system.api_url, values, per_second))
+                poster = uvloop.run(post(self._system.api_url, values, self._at_once, per_second))
             except BenchmarkError:
                 self._system.require_running()  # a process that is gone says more
                 raise
             self._wait_for_rows(self._first + len(values))
             end = Snapshot.take(kinds, {"bench": time.process_time()})
         for number, transaction in transactions_by_trade(url, self._first).items():
-            due = poster.due[(number - self._first) // EVENTS_A_REQUEST]
+            due = poster.due[(number - self._first) // self._at_once]
             poster.posted.row.append(sight.seen_at(transaction) - due)
         poster.posted.resolution = sight.longest_gap_seconds
         self._first += len(values)
@@ -184,9 +186,9 @@ class Course:
         check(self._stage.connections.database_url, expected(Load(events=self._first)))
 
 
-async def post(url: str, values: Sequence[bytes], per_second: float) -> Poster:
+async def post(url: str, values: Sequence[bytes], at_once: int, per_second: float) -> Poster:
     door = Door(url, CONNECTIONS_MAX)
-    poster = Poster(door, values, per_second)
+    poster = Poster(door, values, at_once, per_second)
     await poster.post_all()
     await door.close()
     return poster
@@ -254,7 +256,7 @@ def measure(plan: Plan) -> Report:
         send_records(stage.connections.kafka, PORTFOLIOS, portfolios(load))
         with running(stage, plan.workers, has_api=True) as system:
             system.wait_until_ready()
-            course = Course(stage, system, load)
+            course = Course(stage, system, load, plan.at_once)
             course.warm_up(max(plan.rates), plan.warm_up_seconds)
             for run in range(1, plan.runs + 1):
                 for rate in plan.rates:
@@ -267,7 +269,11 @@ def measure(plan: Plan) -> Report:
 @click.command()
 @click.option(
     "--rate", "rates", default=RATES, show_default=True, multiple=True,
-    type=click.IntRange(EVENTS_A_REQUEST), help="Events a second; may be given several times.",
+    type=click.IntRange(10), help="Events a second; may be given several times.",
+)  # fmt: skip
+@click.option(
+    "--at-once", default=10, show_default=True, type=click.IntRange(2, 1000),
+    help="Events a request.",
 )  # fmt: skip
 @click.option("--seconds", default=20, show_default=True, type=click.IntRange(1), help="Each rate.")
 @click.option(
@@ -281,6 +287,8 @@ def measure(plan: Plan) -> Report:
 def main(chart: Path | None, as_json: bool, **plan: Any) -> None:  # noqa: ANN401 - the options
     """Measure a whole system at fixed rates."""
     planned = Plan(**plan)
+    if min(planned.rates) * planned.seconds < planned.at_once:
+        raise click.UsageError("The lowest rate does not fill one request.")
     try:
         report = measure(planned)
     except (BenchmarkError, ServerError) as error:

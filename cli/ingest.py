@@ -8,10 +8,11 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import wraps
 from itertools import chain
 from operator import attrgetter
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, BinaryIO, TypeVar, cast
 
 import click
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -110,15 +111,23 @@ class Source:
 
 
 def kind_options(command: Function) -> Function:
-    """A flag for each kind; without one the file tells."""
+    """A flag for each kind, of which one may be given; without one the file tells."""
+
+    @wraps(command)
+    def of_kind(*arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - whatever it takes
+        given = [name for name in KINDS if options.pop(name.replace("-", "_"))]
+        if len(given) > 1:
+            flags = " and ".join(f"--{name}" for name in given)
+            raise click.UsageError(f"A file holds one kind: {flags} exclude each other.")
+        return command(*arguments, kind=given[0] if given else None, **options)
+
     for name, kind in reversed(KINDS.items()):
-        option = click.option(
-            f"--{name}", "kind", flag_value=name, default=None,
+        of_kind = click.option(
+            f"--{name}", is_flag=True,
             help=f"The file holds {name.replace('-', ' ')}; by default the first line tells, by its "
             f"{kind.telltale}.",
-        )  # fmt: skip
-        command = option(command)
-    return command
+        )(of_kind)  # fmt: skip
+    return cast(Function, of_kind)
 
 
 @click.command()

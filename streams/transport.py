@@ -15,10 +15,11 @@ URL scheme `batches://`, registered by importing this module.
 """
 
 import asyncio
+import os
 import time
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Set
-from typing import Any
+from typing import Any, NoReturn
 
 import structlog
 from aiokafka.errors import ConsumerStoppedError
@@ -34,6 +35,15 @@ log = structlog.get_logger(__name__)
 COMMIT_SECONDS_MAX = 2.0
 LEAVING_SECONDS = 1.0
 FIRST_SECONDS_MAX = 10.0
+EXIT_FETCHES_ENDED = 78
+
+
+def stop_without_fetches(task: "asyncio.Future[Any]") -> NoReturn:
+    """The client's task that fetches has ended. The client goes on as a member of its group, and
+    would serve its partitions standing still."""
+    error = None if task.cancelled() else task.exception()
+    log.critical("fetches_ended", error=repr(error), exc_info=error)
+    os._exit(EXIT_FETCHES_ENDED)
 
 
 class Batch(ConsumerMessage):
@@ -51,6 +61,12 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
         # Faust asks for it only with its own transactions, which are not used here.
         consumer._isolation_level = "read_committed"
         return consumer
+
+    async def _fetch_records(self, consumer: Any, *arguments: Any, **options: Any) -> Any:
+        fetcher = consumer._fetcher
+        if fetcher.error_future.done() and not fetcher._closed:
+            stop_without_fetches(fetcher.error_future)
+        return await super()._fetch_records(consumer, *arguments, **options)
 
     async def _seek_wait(self, consumer: Any, partitions: Mapping[TP, int]) -> None:
         for tp, offset in partitions.items():

@@ -14,6 +14,7 @@ from analytics.valuation import (
     valued,
     weights,
 )
+from calculator.money import EXACT
 from tests.analytics.figures import LAW, cents, twelve
 
 
@@ -73,7 +74,8 @@ def test_parts_of_the_gain_add_up_and_values_are_what_fractions_give(
     position: Position, quote: Quote
 ) -> None:
     valuation = valued(position, quote)
-    assert valuation.price_gain + valuation.currency_gain == valuation.unrealized_gain
+    parts = EXACT.add(valuation.price_gain, valuation.currency_gain)
+    assert parts == valuation.unrealized_gain
     exact_local = Fraction(position.quantity) * Fraction(quote.price) * Fraction(quote.multiplier)
     value = twelve(exact_local * Fraction(quote.fx_rate))
     assert valuation.market_value_local == twelve(exact_local)

@@ -257,6 +257,7 @@ def test_a_page_of_large_items_ends_early(history_api: httpx.Client, migrated: s
         (TRANSACTIONS, "security_id=%00", "/query/security_id"),
         (TRANSACTIONS, "security_id=a%7Cb", "/query/security_id"),
         (TRANSACTIONS, "security=ACME", "/query/security"),
+        (TRANSACTIONS, "limit=1&status=BOOKED&limit=1", "/query/limit"),
         (TRANSACTIONS, "cursor=", "/query/cursor"),
         (TRANSACTIONS, "cursor=%00", "/query/cursor"),
         (TRANSACTIONS, "cursor=%C3%A4%FF", "/query/cursor"),

@@ -122,6 +122,12 @@ def test_what_a_file_holds_can_be_said(portfolio: Portfolio, tmp_path: Path) -> 
     assert portfolio.json("ingest", file, "--portfolios")["topic"] == "portfolios"
 
 
+def test_a_file_is_not_said_to_hold_two_kinds(portfolio: Portfolio, tmp_path: Path) -> None:
+    file = lines(tmp_path / "portfolios.jsonl", RECORD)
+    refused = portfolio("ingest", file, "--fx-rates", "--portfolios", code=2)
+    assert "--portfolios and --fx-rates exclude each other" in refused.stderr
+
+
 def test_portfolio_records_as_csv_are_known_by_their_columns(
     portfolio: Portfolio, servers: Connections, tmp_path: Path
 ) -> None:

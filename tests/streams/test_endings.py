@@ -1,20 +1,24 @@
 """What ends a process that cannot go on: each guard ends it with the code that README names."""
 
 import asyncio
+from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import Any, NoReturn
 
 import pytest
+from aiokafka.errors import ConsumerStoppedError
 from faust.types.tuples import TP
 
 from streams import app as app_module
 from streams import recovery as recovery_module
 from streams import store as store_module
+from streams import transport as transport_module
 from streams import worker as worker_module
 from streams.app import EXIT_NOT_CO_PARTITIONED, EXIT_NOT_QUIET, WorkerApp
 from streams.membership import now
 from streams.recovery import EXIT_TAKE_OVER_FAILED, OwnRecovery
 from streams.store import EXIT_STORE_FAILED, StoreApp
+from streams.transport import EXIT_FETCHES_ENDED
 from streams.worker import EXIT_FROZEN
 from wire.topics import CHANGELOG, INPUTS
 
@@ -28,7 +32,7 @@ def exits(monkeypatch: pytest.MonkeyPatch) -> None:
     def end(code: int) -> NoReturn:
         raise Ended(code)
 
-    for module in (app_module, recovery_module, store_module, worker_module):
+    for module in (app_module, recovery_module, store_module, transport_module, worker_module):
         monkeypatch.setattr(module, "os", SimpleNamespace(_exit=end))
 
 
@@ -108,6 +112,46 @@ def test_a_take_over_that_fails_ends_the_process() -> None:
     )  # fmt: skip
     task: Any = OwnRecovery._restart_recovery
     assert ended(task.fun(recovery)) == EXIT_TAKE_OVER_FAILED
+
+
+def fetched_by(fetching: Any, *, is_closed: bool = False) -> Any:  # noqa: ANN401 - what it does
+    async def fetched_records(*_: object, **__: object) -> str:
+        return "records"
+
+    async def fetch() -> Any:  # noqa: ANN401 - what the client gives
+        task = asyncio.ensure_future(fetching())
+        await asyncio.sleep(0)
+        subscriptions = SimpleNamespace(fetch_context=nullcontext)
+        fetcher = SimpleNamespace(
+            error_future=task, _closed=is_closed, _subscriptions=subscriptions,
+            fetched_records=fetched_records,
+        )  # fmt: skip
+        thread: Any = object.__new__(transport_module._ConsumerThread)
+        thread.consumer = SimpleNamespace(flow_active=True)
+        consumer = SimpleNamespace(_fetcher=fetcher, _closed=is_closed)
+        try:
+            return await thread._fetch_records(consumer, {TP("t", 0)}, timeout=0.1)
+        finally:
+            task.cancel()
+
+    return fetch()
+
+
+def test_a_client_that_fetches_no_more_ends_the_process() -> None:
+    async def fails() -> None:
+        raise RuntimeError("odd")
+
+    async def stops() -> None:
+        raise asyncio.CancelledError
+
+    async def goes_on() -> None:
+        await asyncio.sleep(60)
+
+    assert ended(fetched_by(fails)) == EXIT_FETCHES_ENDED
+    assert ended(fetched_by(stops)) == EXIT_FETCHES_ENDED
+    assert asyncio.run(fetched_by(goes_on)) == "records"
+    with pytest.raises(ConsumerStoppedError):  # as it should, where the client was closed
+        asyncio.run(fetched_by(stops, is_closed=True))
 
 
 def store_whose(work: Any) -> Any:  # noqa: ANN401 - a coroutine function
