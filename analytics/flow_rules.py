@@ -7,13 +7,7 @@ it changes is gain or loss. Into the position or portfolio is positive.
 from dataclasses import dataclass
 from enum import StrEnum
 
-
-class CashSetting(StrEnum):
-    """How a portfolio keeps its cash."""
-
-    SECURITIES_ONLY = "securities_only"  # no cash is kept: what trades pay comes from outside
-    EXPLICIT = "explicit"  # cash holdings move by the transactions that are sent for them
-    AUTOMATIC = "automatic"  # each trade, income, fee and tax moves the cash of its currency too
+from calculator.cash import CashManagement
 
 
 class Amount(StrEnum):
@@ -87,7 +81,7 @@ OF_PORTFOLIO = {
 }
 
 
-def is_flow_of_position(transaction_type: str, setting: CashSetting, *, is_cash: bool) -> bool:
+def is_flow_of_position(transaction_type: str, setting: CashManagement, *, is_cash: bool) -> bool:
     """Income, fees and taxes of a cash holding that is kept stay in it, as gain or loss."""
-    is_kept = is_cash and setting is not CashSetting.SECURITIES_ONLY
+    is_kept = is_cash and setting is not CashManagement.SECURITIES_ONLY
     return not (is_kept and transaction_type in KEPT_IN_CASH)

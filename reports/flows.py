@@ -11,11 +11,11 @@ from analytics.flow_rules import (
     OF_PORTFOLIO,
     OF_POSITION,
     Amount,
-    CashSetting,
     FlowRule,
     When,
     is_flow_of_position,
 )
+from calculator.cash import CashManagement
 from calculator.money import EXACT, ZERO
 from reports.history import Move, Payment, to_step
 from reports.holding_days import HoldingDays, Span
@@ -32,7 +32,7 @@ class Flow(NamedTuple):
     amount_local: Decimal  # in the trade currency; of no meaning where the history has none
 
 
-def position_flows(days: HoldingDays, span: Span, setting: CashSetting) -> Iterator[Flow]:
+def position_flows(days: HoldingDays, span: Span, setting: CashManagement) -> Iterator[Flow]:
     """Of the holding by itself."""
     holding = _Holding(days, span, setting)
     yield from (flow for _, flow in holding.flows(OF_POSITION))
@@ -40,7 +40,7 @@ def position_flows(days: HoldingDays, span: Span, setting: CashSetting) -> Itera
 
 
 def portfolio_flows(
-    holdings: Mapping[str, HoldingDays], span: Span, setting: CashSetting
+    holdings: Mapping[str, HoldingDays], span: Span, setting: CashManagement
 ) -> Iterator[Flow]:
     """Those that are flows of the portfolio of these holdings. What moves from one side to another
     within it is none, if both have a known value."""
@@ -57,14 +57,14 @@ class _Holding:
     """On days that are not counted there are no flows but what makes up for it: what then has a
     value comes in with it, and what has none any more goes out with what it had."""
 
-    def __init__(self, days: HoldingDays, span: Span, setting: CashSetting) -> None:
+    def __init__(self, days: HoldingDays, span: Span, setting: CashManagement) -> None:
         self._days, self._span = days, span
         self._setting = setting
         self._counted: list[bool] = days.is_counted.tolist()
         # Where cash is kept, what a trade pays leaves it at the rate of the day, whatever rate the
         # trade brings.
         self._is_at_market = (
-            setting is not CashSetting.SECURITIES_ONLY
+            setting is not CashManagement.SECURITIES_ONLY
             and days.history.trade_currency != span.base_currency
         )
 
@@ -113,7 +113,7 @@ class _Holding:
         if rule.amount is Amount.INCOME:
             amount = EXACT.subtract(amount, payment.fee)
             local = EXACT.subtract(local, payment.fee_local)
-            if self._setting is not CashSetting.SECURITIES_ONLY:
+            if self._setting is not CashManagement.SECURITIES_ONLY:
                 # Rounded once, as the cash is that it becomes.
                 assert payment.rate is not None
                 amount = to_step(EXACT.multiply(local, payment.rate))

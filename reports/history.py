@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
-from analytics.flow_rules import CashSetting
+from calculator.cash import CashManagement
 from calculator.money import COST_STEP, EXACT, ONE, ZERO
 from reports import moves
 from reports.snapshot import Row, Snapshot
@@ -101,7 +101,7 @@ class PortfolioHistory:
     portfolio_id: str
     base_currency: str | None
     holdings: Mapping[str, HoldingHistory]
-    setting: CashSetting = CashSetting.SECURITIES_ONLY
+    setting: CashManagement = CashManagement.SECURITIES_ONLY
 
     @property
     def inception(self) -> date | None:
@@ -119,9 +119,9 @@ def read_history(
     holdings: dict[str, HoldingHistory] = {}
     recorded = snapshot.rows(_RECORD, portfolio_id)
     bases = {row[0] for row in recorded}
-    setting = next((CashSetting(row[1]) for row in recorded), CashSetting.SECURITIES_ONLY)
-    traded = moves.TRADED if setting is CashSetting.AUTOMATIC else moves.PLAIN
-    has_local = has_local or setting is not CashSetting.SECURITIES_ONLY
+    setting = next((CashManagement(row[1]) for row in recorded), CashManagement.SECURITIES_ONLY)
+    traded = moves.TRADED if setting is CashManagement.AUTOMATIC else moves.PLAIN
+    has_local = has_local or setting is not CashManagement.SECURITIES_ONLY
     moved = _MOVES.format(local=_LOCAL if has_local else _NO_LOCAL, traded=traded)
     until = moves.end_of(last_day)
 
@@ -169,7 +169,7 @@ def payments_in_base(
     Where cash is kept it is the one of the day, as that of the cash which it moves is: the rate a
     payment brings is what somebody reckoned with, and would be a gain or loss of that day.
     """
-    is_kept = history.setting is not CashSetting.SECURITIES_ONLY
+    is_kept = history.setting is not CashManagement.SECURITIES_ONLY
 
     def rated(payment: Payment) -> Payment:
         if payment.rate is not None and (not is_kept or payment.currency == history.base_currency):

@@ -9,8 +9,9 @@ from itertools import accumulate, pairwise
 import numpy as np
 
 from analytics.days import Day
-from analytics.flow_rules import CashSetting, When
+from analytics.flow_rules import When
 from analytics.periods import Period
+from calculator.cash import CashManagement
 from calculator.money import EXACT, ZERO
 from reports.columns import Amounts, of_steps
 from reports.flows import Flow, portfolio_flows, position_flows
@@ -45,7 +46,7 @@ class Holdings:
     history: PortfolioHistory
     span: Span
     period: Period
-    setting: CashSetting
+    setting: CashManagement
     days: Mapping[str, HoldingDays]
 
 
@@ -63,7 +64,7 @@ def read_holdings(
     kept = {
         name
         for name, each in instruments.items()
-        if each.is_cash and history.setting is not CashSetting.SECURITIES_ONLY
+        if each.is_cash and history.setting is not CashManagement.SECURITIES_ONLY
     }
     priced = [name for name in instruments if name not in kept]
     prices = read_price_days(snapshot, priced, first_day, period.last_day)

@@ -10,7 +10,7 @@ from analytics.contribution import BASE_PLACES, Gains
 from calculator.money import EXACT, cost_steps
 from reports.columns import Amounts
 from reports.flows import position_flows
-from reports.holding_days import HoldingDays
+from reports.instruments import Instrument
 from reports.rate_days import RateDays
 from reports.series import Holdings
 
@@ -31,14 +31,13 @@ _ONE = 10**BASE_PLACES  # a rate of one
 UNKNOWN = "UNKNOWN"  # the part of what no instrument tells of
 
 
-def group_of(days: HoldingDays, grouping: Grouping) -> str:
-    """Which part the holding is in; its currency is the one it is traded in."""
-    instrument = days.instrument
+def group_of(instrument: Instrument, trade_currency: str, grouping: Grouping) -> str:
+    """Which part a holding is in; its currency is the one it is traded in."""
     found = {
         Grouping.POSITION: instrument.security_id,
         Grouping.ASSET_CLASS: instrument.asset_class,
         Grouping.SECTOR: instrument.sector,
-        Grouping.CURRENCY: days.history.trade_currency,
+        Grouping.CURRENCY: trade_currency,
         Grouping.COUNTRY: instrument.country_of_risk,
         Grouping.RATING: instrument.rating,
         Grouping.ISSUER: instrument.issuer,
@@ -66,7 +65,7 @@ def gains_of(holdings: Holdings, grouping: Grouping) -> Mapping[str, Gains]:
         assert currency is not None
         if currency not in rates:
             rates[currency] = _rates_at_begin(each.unit_value.rate)
-        part = parts.get(key := (group_of(each, grouping), currency))
+        part = parts.get(key := (group_of(each.instrument, currency, grouping), currency))
         if part is None:
             nothing = Amounts.zeros(length)
             part = parts[key] = _Part(nothing, nothing, [0] * length, [0] * length)

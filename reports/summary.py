@@ -15,8 +15,8 @@ from reports.limits import Limits
 from reports.questions import known_history
 from reports.rates import read_rates, resolved
 from reports.snapshot import Snapshot
-from reports.sources import UNKNOWN, Grouping
-from reports.valuation import Total, Valued, ValuedPosition, valuation_on
+from reports.sources import Grouping, group_of
+from reports.valuation import Total, Valued, valuation_on
 
 ALLOCATED_BY = (
     Grouping.ASSET_CLASS,
@@ -154,7 +154,7 @@ def _shares(
 ) -> list[Share]:
     """The largest first."""
     groups = {
-        each.security_id: _group(each, instruments[each.security_id], grouping)
+        each.security_id: group_of(instruments[each.security_id], each.trade_currency, grouping)
         for each in (*valued.positions, *valued.unsettled)
         if each.market_value is not None
     }
@@ -181,14 +181,3 @@ def known_values(valued: Valued) -> dict[str, Decimal]:
             if each.market_value is not None:
                 found[each.security_id] = found.get(each.security_id, ZERO) + each.market_value
     return found
-
-
-def _group(position: ValuedPosition, instrument: Instrument, grouping: Grouping) -> str:
-    found = {
-        Grouping.ASSET_CLASS: instrument.asset_class,
-        Grouping.CURRENCY: position.trade_currency,
-        Grouping.SECTOR: instrument.sector,
-        Grouping.COUNTRY: instrument.country_of_risk,
-        Grouping.RATING: instrument.rating,
-    }[grouping]
-    return found or UNKNOWN

@@ -1,20 +1,25 @@
 """What a fetch brings: records, the positions around them, and nothing passed over unnoticed.
 
-Replaces the parts of the client that turn the bytes of a fetch into records, by being imported.
+Replaces the parts of the client that fetch and turn bytes into records, by being imported.
 """
 
+import asyncio
 import os
+import time
 import weakref
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import msgspec
 import structlog
-from aiokafka.consumer import fetcher
+from aiokafka.consumer import consumer, fetcher
 from aiokafka.record import default_records, memory_records
 
 log = structlog.get_logger(__name__)
 EXIT_LOG_HOLE = 72
+# From one fetch of a broker to the next. Each one costs us half a millisecond and more, and at once
+# it would bring the few records of one partition.
+FETCH_SECONDS = 0.015
 
 
 def stop_on_hole(why: str) -> None:
@@ -171,5 +176,24 @@ class _SpanningResult(fetcher.FetchResult):  # type: ignore[misc]
         return records
 
 
+class _SpacedFetcher(fetcher.Fetcher):  # type: ignore[misc]
+    """Lets some records gather before it asks for more."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        self._began_at: dict[int, float] = {}  # the last fetch, by broker
+        super().__init__(*arguments, **options)
+
+    async def _proc_fetch_request(self, assignment: Any, node_id: int, request: Any) -> bool:
+        seconds = self._began_at.get(node_id, 0.0) + FETCH_SECONDS - time.monotonic()
+        try:
+            await asyncio.sleep(max(0.0, seconds))
+        except asyncio.CancelledError:
+            return False  # as where the answer is waited for: nobody is interested any more
+        self._began_at[node_id] = time.monotonic()
+        has_records: bool = await super()._proc_fetch_request(assignment, node_id, request)
+        return has_records
+
+
 fetcher.FetchResult, fetcher.PartitionRecords = _SpanningResult, _StrictRecords
 fetcher.MemoryRecords = _Batches
+consumer.Fetcher = _SpacedFetcher

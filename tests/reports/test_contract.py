@@ -10,12 +10,11 @@ from analytics.flow_rules import (
     OF_PORTFOLIO,
     OF_POSITION,
     Amount,
-    CashSetting,
     FlowRule,
     When,
     is_flow_of_position,
 )
-from calculator import TransactionType
+from calculator import CashManagement, TransactionType
 from reports.market import Missing
 from reports.questions import NoPeriod
 from reports.sources import Grouping
@@ -71,8 +70,8 @@ def test_every_word_of_an_answer_is_told(word: str) -> None:
 
 
 def test_what_a_cash_holding_that_is_kept_earns_stays_in_it() -> None:
-    assert is_flow_of_position("INTEREST", CashSetting.SECURITIES_ONLY, is_cash=True)
-    assert is_flow_of_position("INTEREST", CashSetting.AUTOMATIC, is_cash=False)
-    assert not is_flow_of_position("INTEREST", CashSetting.AUTOMATIC, is_cash=True)
-    assert not is_flow_of_position("DIVIDEND", CashSetting.EXPLICIT, is_cash=True)
-    assert is_flow_of_position("DEPOSIT", CashSetting.EXPLICIT, is_cash=True)
+    assert is_flow_of_position("INTEREST", CashManagement.SECURITIES_ONLY, is_cash=True)
+    assert is_flow_of_position("INTEREST", CashManagement.AUTOMATIC, is_cash=False)
+    assert not is_flow_of_position("INTEREST", CashManagement.AUTOMATIC, is_cash=True)
+    assert not is_flow_of_position("DIVIDEND", CashManagement.EXPLICIT, is_cash=True)
+    assert is_flow_of_position("DEPOSIT", CashManagement.EXPLICIT, is_cash=True)

@@ -125,9 +125,14 @@ def test_a_failure_outside_the_lane_ends_the_process_too() -> None:
     asyncio.run(main())
 
 
+def wait_between_batches(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    for name in ("BATCH_SECONDS", "BATCH_SECONDS_MAX"):
+        monkeypatch.setattr(pump_module, name, seconds)
+
+
 def test_what_comes_soon_after_a_batch_waits_for_more(monkeypatch: pytest.MonkeyPatch) -> None:
     async def main() -> None:
-        monkeypatch.setattr(pump_module, "BATCH_SECONDS", 0.5)
+        wait_between_batches(monkeypatch, 0.5)
         lane = Lane()
         pump = pump_over(lane)
         began = time.monotonic()
@@ -144,9 +149,37 @@ def test_what_comes_soon_after_a_batch_waits_for_more(monkeypatch: pytest.Monkey
     asyncio.run(main())
 
 
+def test_where_batches_take_long_they_come_rarer_up_to_a_bound() -> None:
+    pauses = [pump_module._pause_after(seconds) for seconds in (0, 0.01, 0.02, 0.025, 3)]
+    assert pauses == pytest.approx([0.04, 0.04, 0.08, 0.1, 0.1])
+
+
+def test_the_pause_goes_by_the_batch_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        monkeypatch.setattr(pump_module, "BATCH_SECONDS_MAX", 0.6)
+        lane = Lane()
+        pump = pump_over(lane)
+        lane.gate.clear()
+        await pump.put(Event("slow"))
+        await until(lane.began.is_set)
+        began = time.monotonic()
+        await asyncio.sleep(0.2)
+        lane.gate.set()
+        await until(lambda: lane.handled)
+        await pump.put(Event("a"))
+        await asyncio.sleep(0.2)  # longer than the pause after a quick one
+        await pump.put(Event("b"))
+        await until(lambda: len(lane.handled) == 2)
+        assert time.monotonic() - began >= 0.6 - 0.05
+        assert names(lane) == [["slow"], ["a", "b"]]
+        pump.close()
+
+    asyncio.run(main())
+
+
 def test_enough_for_a_transaction_waits_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     async def main() -> None:
-        monkeypatch.setattr(pump_module, "BATCH_SECONDS", 2 * SECONDS_MAX)
+        wait_between_batches(monkeypatch, 2 * SECONDS_MAX)
         lane = Lane()
         pump = pump_over(lane)
         for name in "abc":

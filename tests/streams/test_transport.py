@@ -1,13 +1,16 @@
 import asyncio
 import gc
+import time
 import uuid
 import weakref
 from collections.abc import Callable, Coroutine, Iterator
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 from confluent_kafka import Producer
 from confluent_kafka import TopicPartition as Place
@@ -139,6 +142,31 @@ def reading(log: Log, main: Callable[[Reader], Coroutine[Any, Any, None]]) -> No
             await main(reader)
 
     asyncio.run(run())
+
+
+def test_between_two_fetches_records_may_gather(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetched, "FETCH_SECONDS", 0.3)
+
+    async def main(reader: Reader) -> None:
+        client, sent = reader.consumer._client, list[float]()
+        send = client.send
+
+        async def noting(node_id: int, request: Any) -> Any:  # noqa: ANN401 - the client's own
+            if isinstance(request, FetchRequest):
+                sent.append(time.monotonic())
+            return await send(node_id, request)
+
+        client.send = noting
+        for name in "abc":
+            log.plain(name)
+            assert [record.value for record in await reader.span()] == [name.encode()]
+        assert len(sent) >= 3
+        assert min(later - earlier for earlier, later in pairwise(sent)) >= 0.29
+        # Closed in the middle of a pause, it ends all the same.
+
+    began = time.monotonic()
+    reading(log, main)
+    assert time.monotonic() - began < SECONDS_MAX
 
 
 def told(span: fetched.Span) -> tuple[list[str], int, int]:
