@@ -2,10 +2,10 @@
 
 An open loop: requests are due at an even pace, however long the system takes to answer, and every
 event counts from the moment at which it was due, so that waiting in front of a busy system counts
-as well. Each rate goes to the API of a whole system, by default small requests of ten events over many
-connections. Beside it, at the same rate, the floor: see `bench.echo`. Requests overtake each other,
-so some events come late and some results are corrected; in the end all books are compared with
-the independent fold.
+as well. Each rate goes to the API of a whole system, by default small requests of ten events over
+many connections. Beside it, at the same rate, the floor: see `bench.echo`. Requests overtake each
+other, so some events come late and some results are corrected; in the end all books are compared
+with the independent fold.
 """
 
 import asyncio

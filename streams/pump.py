@@ -34,8 +34,7 @@ class Pump:
         self.idle.set()
         self._closing = False
         self._touched_at = time.monotonic()
-        self._began_at = -math.inf  # the last batch
-        self._pause = BATCH_SECONDS  # from its begin to that of the next
+        self._due_at = -math.inf  # the next batch, where there is not enough for one before
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -67,7 +66,8 @@ class Pump:
                 continue
             began = time.monotonic()
             await self._in_thread(self.lane.handle, [event.message for event in events])
-            self._pause = _pause_after(time.monotonic() - began)
+            if events:
+                self._due_at = began + _pause_after(time.monotonic() - began)
             for event in events:
                 event.ack()
 
@@ -90,14 +90,13 @@ class Pump:
         while count < RECORDS_MAX and (event := await self._one_more()) is not None:
             events.append(event)
             count += len(event.value)
-        self._began_at = time.monotonic()
         return [event for event in events if self._is_current(event.message)]
 
     async def _one_more(self) -> Any | None:
         """What waits, or comes before the next transaction is due."""
         if not self._queue.empty():
             return self._queue.get_nowait()
-        seconds = self._began_at + self._pause - time.monotonic()
+        seconds = self._due_at - time.monotonic()
         if seconds <= 0 or self.lane.has_work:
             return None
         try:
