@@ -177,11 +177,21 @@ class _SpanningResult(fetcher.FetchResult):  # type: ignore[misc]
 
 
 class _SpacedFetcher(fetcher.Fetcher):  # type: ignore[misc]
-    """Lets some records gather before it asks for more."""
+    """Lets some records gather before it asks for more, and asks for no partition without the
+    others for long."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self._began_at: dict[int, float] = {}  # the last fetch, by broker
         super().__init__(*arguments, **options)
+
+    def _get_actions_per_node(self, assignment: Any) -> Any:
+        requests, *others = super()._get_actions_per_node(assignment)
+        if self._records:
+            # Partitions whose records nobody took for a while are left out. A broker is asked once
+            # at a time: it would wait for the silent ones while those have more.
+            for _, request in requests:
+                request._max_wait_ms = 0
+        return requests, *others
 
     async def _proc_fetch_request(self, assignment: Any, node_id: int, request: Any) -> bool:
         seconds = self._began_at.get(node_id, 0.0) + FETCH_SECONDS - time.monotonic()

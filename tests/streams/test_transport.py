@@ -101,11 +101,11 @@ def log(servers: Connections) -> Log:
 class Reader:
     """The client's consumer with the positions that the transport takes inside it."""
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: Log, wait_ms: int = 50) -> None:
         self.tp = log.tp
         self.consumer = AIOKafkaConsumer(
             bootstrap_servers=log.bootstrap, isolation_level="read_committed",
-            enable_auto_commit=False, auto_offset_reset="earliest", fetch_max_wait_ms=50,
+            enable_auto_commit=False, auto_offset_reset="earliest", fetch_max_wait_ms=wait_ms,
         )  # fmt: skip
 
     async def __aenter__(self) -> "Reader":
@@ -167,6 +167,39 @@ def test_between_two_fetches_records_may_gather(log: Log, monkeypatch: pytest.Mo
     began = time.monotonic()
     reading(log, main)
     assert time.monotonic() - began < SECONDS_MAX
+
+
+def test_no_partition_waits_for_another_that_is_silent(log: Log) -> None:
+    """Records of one are left lying for a while, so that the other is asked for alone."""
+    silent, wait_ms = Log(log.bootstrap), 20_000
+
+    async def main() -> None:
+        async with Reader(log, wait_ms) as reader:
+            client, alone = reader.consumer._client, asyncio.Event()
+            send = client.send
+
+            async def noting(node_id: int, request: Any) -> Any:  # noqa: ANN401 - the client's own
+                if isinstance(request, FetchRequest):
+                    asked = [topic for topic, _ in request.topics]
+                    if asked == [silent.tp.topic]:
+                        alone.set()
+                return await send(node_id, request)
+
+            client.send = noting
+            reader.consumer.assign([log.tp, silent.tp])
+            reader.seek(0)
+            Positions.at[silent.tp] = (0, 0)
+            reader.consumer.seek(silent.tp, 0)
+            log.plain("a")
+            async with asyncio.timeout(SECONDS_MAX):
+                await alone.wait()
+            began = time.monotonic()
+            assert told(await reader.span()) == (["a"], 0, 1)
+            log.plain("b")
+            assert told(await reader.span()) == (["b"], 1, 2)
+            assert time.monotonic() - began < wait_ms / 1000 / 2
+
+    asyncio.run(main())
 
 
 def told(span: fetched.Span) -> tuple[list[str], int, int]:
