@@ -44,7 +44,7 @@ QUEUE_BATCHES = 32
 IDLE_SECONDS = 0.5
 # From one PostgreSQL transaction to the next, unless there is enough for one: 500 records at a time
 # cost twice the processor time of 4,000.
-WRITE_SECONDS = 0.1
+WRITE_SECONDS = 0.05
 SILENCE_SECONDS_MAX = 10.0  # it is asked each half second, but for a long write
 
 
