@@ -15,6 +15,7 @@ from calculator import FxRate, Rates
 from reports.limits import Limits
 from streams import metrics
 from streams.ends import Ends, Undecided, demand_decided
+from streams.fetched import Positions
 from streams.global_table import GlobalTable
 from streams.known_prices import Today
 from streams.known_rates import KnownRates
@@ -225,7 +226,9 @@ def create_app(settings: WorkerSettings) -> WorkerApp:
         *(topic.name for topic in INPUTS),
         key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw",
     )  # fmt: skip
-    # For its changelog, which is assigned with the inputs; records are written by the lanes.
+    # For its changelog, which is assigned with the inputs; records are written by the lanes, and
+    # read by the restorer.
+    Positions.unread.add(CHANGELOG.name)
     app.Table("state", key_type=bytes, value_type=bytes, partitions=settings.partitions)
 
     @app.agent(inputs)

@@ -20,6 +20,8 @@ EXIT_LOG_HOLE = 72
 # From one fetch of a broker to the next. Each one costs us half a millisecond and more, and at once
 # it would bring the few records of one partition.
 FETCH_SECONDS = 0.015
+# For how long a broker may hold back a fetch that leaves out some of our partitions.
+PARTIAL_WAIT_MS = 50
 
 
 def stop_on_hole(why: str) -> None:
@@ -39,6 +41,7 @@ class Positions:
 
     at: ClassVar[dict[Any, tuple[int, int]]] = {}
     compacted: ClassVar[set[str]] = set()  # topics whose logs have holes by design
+    unread: ClassVar[set[str]] = set()  # topics that are ours by the group, and never fetched
 
 
 class Span(list[Any]):
@@ -177,20 +180,22 @@ class _SpanningResult(fetcher.FetchResult):  # type: ignore[misc]
 
 
 class _SpacedFetcher(fetcher.Fetcher):  # type: ignore[misc]
-    """Lets some records gather before it asks for more, and asks for no partition without the
-    others for long."""
+    """Lets some records gather before it asks for more."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self._began_at: dict[int, float] = {}  # the last fetch, by broker
         super().__init__(*arguments, **options)
 
     def _get_actions_per_node(self, assignment: Any) -> Any:
+        for tp in assignment.tps:
+            if tp.topic in Positions.unread:
+                assignment.state_value(tp).pause()
         requests, *others = super()._get_actions_per_node(assignment)
         if self._records:
             # Partitions whose records nobody took for a while are left out. A broker is asked once
-            # at a time: it would wait for the silent ones while those have more.
+            # at a time, and would be waiting for the silent ones when those have more.
             for _, request in requests:
-                request._max_wait_ms = 0
+                request._max_wait_ms = PARTIAL_WAIT_MS
         return requests, *others
 
     async def _proc_fetch_request(self, assignment: Any, node_id: int, request: Any) -> bool:

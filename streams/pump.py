@@ -8,16 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from streams.lane import Lane
+from streams.pauses import Pause
 
 RECORDS_MAX = 4000  # of one Kafka transaction, but for a batch that is longer by itself
 QUEUE_BATCHES = 8
 IDLE_SECONDS = 0.2
-# From one Kafka transaction to the next, unless there is enough for one. The first after a rest
-# goes at once; one of a few records costs worker and broker more than all else about them. Where
-# the machine is busy a transaction takes longer, and the next one comes so many times later, so
-# that fewer of them leave more room.
-BATCH_SECONDS, BATCH_SECONDS_MAX = 0.04, 0.1
-BATCH_TIMES = 4
+# Unless there is enough for one; the first after a rest goes at once.
+PAUSE = Pause(0.04, 0.1)
 TOUCH_SECONDS = 600.0
 
 
@@ -44,7 +41,10 @@ class Pump:
     def _on_end(self, task: asyncio.Task[None]) -> None:
         """Nobody waits for the task, and a partition whose pump is gone would stand still for good
         while it is served."""
-        if not task.cancelled() and (error := task.exception()) is not None:
+        if self._closing:
+            return
+        error = asyncio.CancelledError() if task.cancelled() else task.exception()
+        if error is not None:
             self.lane.end(error)
 
     async def put(self, event: Any) -> None:
@@ -67,7 +67,7 @@ class Pump:
             began = time.monotonic()
             await self._in_thread(self.lane.handle, [event.message for event in events])
             if events:
-                self._due_at = began + _pause_after(time.monotonic() - began)
+                self._due_at = began + PAUSE.after(time.monotonic() - began)
             for event in events:
                 event.ack()
 
@@ -134,8 +134,3 @@ class Pump:
             self._task.cancel()
         self._thread.shutdown(wait=True)
         self.lane.close()
-
-
-def _pause_after(seconds: float) -> float:
-    """From the begin of a batch that took so long to that of the next."""
-    return min(BATCH_SECONDS_MAX, max(BATCH_SECONDS, BATCH_TIMES * seconds))

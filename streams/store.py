@@ -25,6 +25,7 @@ from streams.doors import open_door
 from streams.fetched import Positions
 from streams.membership import Folder, FolderRefused, Membership
 from streams.memory import share_one_arena
+from streams.pauses import Pause
 from streams.process import run_process
 from streams.recovery import Application, application_options
 from streams.reference import ReferenceReader
@@ -42,9 +43,8 @@ EXIT_SETTING = 2
 RECORDS_MAX = 8000  # of one PostgreSQL transaction, but for a batch that is longer by itself
 QUEUE_BATCHES = 32
 IDLE_SECONDS = 0.5
-# From one PostgreSQL transaction to the next, unless there is enough for one: 500 records at a time
-# cost twice the processor time of 4,000.
-WRITE_SECONDS = 0.05
+# Unless there is enough for one: 500 records at a time cost twice the processor time of 4,000.
+PAUSE = Pause(0.05, 0.1)
 SILENCE_SECONDS_MAX = 10.0  # it is asked each half second, but for a long write
 
 
@@ -72,7 +72,7 @@ class StoreApp(Application):
         self._idle = asyncio.Event()
         self._idle.set()
         self._is_paused = True
-        self._wrote_at = -math.inf
+        self._due_at = -math.inf  # the next transaction, where there is not enough for one before
 
     # -- standing, from any thread
 
@@ -135,7 +135,9 @@ class StoreApp(Application):
     async def _work(self, events: Sequence[Any]) -> None:
         try:
             if events:
+                began = time.monotonic()
                 await self._in_thread(self._write, [event.message for event in events])
+                self._due_at = began + PAUSE.after(time.monotonic() - began)
                 for event in events:
                     event.ack()
                 return
@@ -157,7 +159,6 @@ class StoreApp(Application):
         while count < RECORDS_MAX and (event := await self._one_more()) is not None:
             events.append(event)
             count += len(event.value)
-        self._wrote_at = time.monotonic()
         return [event for event in events if event.message.epoch == self.batches.epoch]
 
     async def _one_more(self) -> Any | None:
@@ -165,7 +166,7 @@ class StoreApp(Application):
         if not self.queue.empty():
             return self.queue.get_nowait()
         try:
-            seconds = self._wrote_at + WRITE_SECONDS - time.monotonic()
+            seconds = self._due_at - time.monotonic()
             return await asyncio.wait_for(self.queue.get(), seconds) if seconds > 0 else None
         except TimeoutError:
             return None

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from streams import pump as pump_module
+from streams.pauses import Pause
 from streams.pump import QUEUE_BATCHES, RECORDS_MAX, Pump
 
 SECONDS_MAX = 20
@@ -116,18 +117,23 @@ def test_a_failure_outside_the_lane_ends_the_process_too() -> None:
         await pump.put(Odd("a"))
         await until(lambda: lane.ended_by is not None)
         assert str(lane.ended_by) == "odd"
+        pump.close()
+        cancelled = pump_over(lane := Lane())
+        await until(lambda: lane.begun)
+        assert cancelled._task is not None
+        cancelled._task.cancel()
+        await until(lambda: lane.ended_by is not None)
+        cancelled.close()
         closed = pump_over(untouched := Lane())
         closed.close()
         await asyncio.sleep(0)
         assert untouched.ended_by is None
-        pump.close()
 
     asyncio.run(main())
 
 
 def wait_between_batches(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
-    for name in ("BATCH_SECONDS", "BATCH_SECONDS_MAX"):
-        monkeypatch.setattr(pump_module, name, seconds)
+    monkeypatch.setattr(pump_module, "PAUSE", Pause(seconds, seconds))
 
 
 def test_what_comes_soon_after_a_batch_waits_for_more(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,27 +156,27 @@ def test_what_comes_soon_after_a_batch_waits_for_more(monkeypatch: pytest.Monkey
 
 
 def test_where_batches_take_long_they_come_rarer_up_to_a_bound() -> None:
-    pauses = [pump_module._pause_after(seconds) for seconds in (0, 0.01, 0.02, 0.025, 3)]
+    pauses = [Pause(0.04, 0.1).after(seconds) for seconds in (0, 0.01, 0.02, 0.025, 3)]
     assert pauses == pytest.approx([0.04, 0.04, 0.08, 0.1, 0.1])
 
 
 def test_the_pause_goes_by_the_batch_before(monkeypatch: pytest.MonkeyPatch) -> None:
     async def main() -> None:
-        monkeypatch.setattr(pump_module, "BATCH_SECONDS_MAX", 0.6)
+        monkeypatch.setattr(pump_module, "PAUSE", Pause(0.04, 1.2))
         lane = Lane()
         pump = pump_over(lane)
         lane.gate.clear()
         await pump.put(Event("slow"))
         await until(lane.began.is_set)
         began = time.monotonic()
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(0.4)
         lane.gate.set()
         await until(lambda: lane.handled)
         await pump.put(Event("a"))
         await asyncio.sleep(0.2)  # longer than the pause after a quick one
         await pump.put(Event("b"))
         await until(lambda: len(lane.handled) == 2)
-        assert time.monotonic() - began >= 0.6 - 0.05
+        assert time.monotonic() - began >= 1.2 - 0.05
         assert names(lane) == [["slow"], ["a", "b"]]
         pump.close()
 

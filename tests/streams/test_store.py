@@ -3,7 +3,7 @@ import time
 from types import SimpleNamespace
 from typing import Any
 
-from streams.store import RECORDS_MAX, StoreApp
+from streams.store import PAUSE, RECORDS_MAX, StoreApp
 
 
 class Event(SimpleNamespace):
@@ -13,7 +13,7 @@ class Event(SimpleNamespace):
         super().__init__(value=[None] * count, message=SimpleNamespace(epoch=1))
 
 
-def gathered(queued: list[int], wrote_seconds_ago: float, later: int = 0) -> list[int]:
+def gathered(queued: list[int], due_in_seconds: float, later: int = 0) -> list[int]:
     """The sizes of what is written at once; `later` records come 0.02 s after the call."""
 
     async def gather() -> list[int]:
@@ -23,7 +23,7 @@ def gathered(queued: list[int], wrote_seconds_ago: float, later: int = 0) -> lis
         asyncio.get_running_loop().call_later(0.02, queue.put_nowait, Event(later))
         store: Any = SimpleNamespace(
             queue=queue, batches=SimpleNamespace(epoch=1),
-            _wrote_at=time.monotonic() - wrote_seconds_ago,
+            _due_at=time.monotonic() + due_in_seconds,
         )  # fmt: skip
         store._one_more = lambda: StoreApp._one_more(store)
         return [len(event.value) for event in await StoreApp._next_events(store)]
@@ -32,10 +32,29 @@ def gathered(queued: list[int], wrote_seconds_ago: float, later: int = 0) -> lis
 
 
 def test_the_store_gathers_records_until_the_next_write_is_due() -> None:
-    assert gathered([3, 4], wrote_seconds_ago=1.0, later=5) == [3, 4]
-    assert gathered([3, 4], wrote_seconds_ago=0.0, later=5) == [3, 4, 5]
-    assert gathered([3], wrote_seconds_ago=0.0, later=RECORDS_MAX) == [
+    assert gathered([3, 4], due_in_seconds=-1.0, later=5) == [3, 4]
+    assert gathered([3, 4], due_in_seconds=0.3, later=5) == [3, 4, 5]
+    assert gathered([3], due_in_seconds=0.3, later=RECORDS_MAX) == [
         3, RECORDS_MAX,
     ]  # fmt: skip
     enough = RECORDS_MAX
-    assert gathered([enough, 4], wrote_seconds_ago=0.0, later=5) == [enough]
+    assert gathered([enough, 4], due_in_seconds=0.3, later=5) == [enough]
+
+
+def test_where_writes_take_long_they_come_rarer() -> None:
+    def due_after(seconds: float) -> float:
+        async def write() -> float:
+            async def in_thread(*_: Any) -> None:  # noqa: ANN401
+                await asyncio.sleep(seconds)
+
+            store: Any = SimpleNamespace(_in_thread=in_thread, _write=None)
+            began = time.monotonic()
+            event: Any = SimpleNamespace(message=None, ack=lambda: None)
+            await StoreApp._work(store, [event])
+            due: float = store._due_at - began
+            return due
+
+        return asyncio.run(write())
+
+    assert PAUSE.least <= due_after(0.0) < PAUSE.most
+    assert due_after(PAUSE.most) >= PAUSE.most

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 from confluent_kafka import Producer
@@ -101,25 +101,27 @@ def log(servers: Connections) -> Log:
 class Reader:
     """The client's consumer with the positions that the transport takes inside it."""
 
-    def __init__(self, log: Log, wait_ms: int = 50) -> None:
+    def __init__(self, log: Log, *others: Log, wait_ms: int = 50) -> None:
         self.tp = log.tp
+        self._all = [log.tp, *(other.tp for other in others)]
         self.consumer = AIOKafkaConsumer(
             bootstrap_servers=log.bootstrap, isolation_level="read_committed",
             enable_auto_commit=False, auto_offset_reset="earliest", fetch_max_wait_ms=wait_ms,
         )  # fmt: skip
 
     async def __aenter__(self) -> "Reader":
-        self.consumer.assign([self.tp])
+        self.consumer.assign(self._all)
         await self.consumer.start()
-        self.seek(0)
+        for tp in self._all:
+            self.seek(tp, 0)
         return self
 
     async def __aexit__(self, *error: object) -> None:
         await self.consumer.stop()
 
-    def seek(self, offset: int) -> None:
-        Positions.at[self.tp] = (offset, offset)
-        self.consumer.seek(self.tp, offset)
+    def seek(self, tp: TP, offset: int) -> None:
+        Positions.at[tp] = (offset, offset)
+        self.consumer.seek(tp, offset)
 
     async def span(self) -> fetched.Span:
         """The records of the next fetch that brings any."""
@@ -144,19 +146,25 @@ def reading(log: Log, main: Callable[[Reader], Coroutine[Any, Any, None]]) -> No
     asyncio.run(run())
 
 
+def note_fetches(reader: Reader, note: Callable[[list[str]], None]) -> None:
+    """Tell of each fetch which topics it asks for."""
+    client = reader.consumer._client
+    send = client.send
+
+    async def noting(node_id: int, request: Any) -> Any:  # noqa: ANN401 - the client's own
+        if isinstance(request, FetchRequest):
+            note([topic for topic, _ in request.topics])
+        return await send(node_id, request)
+
+    client.send = noting
+
+
 def test_between_two_fetches_records_may_gather(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fetched, "FETCH_SECONDS", 0.3)
 
     async def main(reader: Reader) -> None:
-        client, sent = reader.consumer._client, list[float]()
-        send = client.send
-
-        async def noting(node_id: int, request: Any) -> Any:  # noqa: ANN401 - the client's own
-            if isinstance(request, FetchRequest):
-                sent.append(time.monotonic())
-            return await send(node_id, request)
-
-        client.send = noting
+        sent = list[float]()
+        note_fetches(reader, lambda _: sent.append(time.monotonic()))
         for name in "abc":
             log.plain(name)
             assert [record.value for record in await reader.span()] == [name.encode()]
@@ -174,25 +182,17 @@ def test_no_partition_waits_for_another_that_is_silent(log: Log) -> None:
     silent, wait_ms = Log(log.bootstrap), 20_000
 
     async def main() -> None:
-        async with Reader(log, wait_ms) as reader:
-            client, alone = reader.consumer._client, asyncio.Event()
-            send = client.send
+        async with Reader(log, silent, wait_ms=wait_ms) as reader:
+            is_alone = asyncio.Event()
 
-            async def noting(node_id: int, request: Any) -> Any:  # noqa: ANN401 - the client's own
-                if isinstance(request, FetchRequest):
-                    asked = [topic for topic, _ in request.topics]
-                    if asked == [silent.tp.topic]:
-                        alone.set()
-                return await send(node_id, request)
+            def note(asked: list[str]) -> None:
+                if asked == [silent.tp.topic]:
+                    is_alone.set()
 
-            client.send = noting
-            reader.consumer.assign([log.tp, silent.tp])
-            reader.seek(0)
-            Positions.at[silent.tp] = (0, 0)
-            reader.consumer.seek(silent.tp, 0)
+            note_fetches(reader, note)
             log.plain("a")
             async with asyncio.timeout(SECONDS_MAX):
-                await alone.wait()
+                await is_alone.wait()
             began = time.monotonic()
             assert told(await reader.span()) == (["a"], 0, 1)
             log.plain("b")
@@ -200,6 +200,26 @@ def test_no_partition_waits_for_another_that_is_silent(log: Log) -> None:
             assert time.monotonic() - began < wait_ms / 1000 / 2
 
     asyncio.run(main())
+
+
+def test_what_nobody_reads_is_not_fetched_and_hurries_nobody(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unread, fetches = Log(log.bootstrap), list[list[str]]()
+    monkeypatch.setattr(Positions, "unread", {unread.tp.topic})
+    unread.plain("never read")
+
+    async def main() -> None:
+        async with Reader(log, unread, wait_ms=1000) as reader:
+            log.plain("a")
+            read = TopicPartition(*log.tp)
+            assert await reader.consumer.getmany(read, timeout_ms=SECONDS_MAX * 1000)
+            note_fetches(reader, fetches.append)
+            assert not await reader.consumer.getmany(read, timeout_ms=2000)
+
+    asyncio.run(main())
+    assert 1 <= len(fetches) <= 4, "one a second, as the broker is told to wait"
+    assert all(asked == [log.tp.topic] for asked in fetches)
 
 
 def told(span: fetched.Span) -> tuple[list[str], int, int]:
@@ -230,7 +250,7 @@ def test_a_seek_of_our_own_moves_both_positions(log: Log) -> None:
     async def main(reader: Reader) -> None:
         log.plain("a", "b", "c")
         await reader.span()
-        reader.seek(1)
+        reader.seek(log.tp, 1)
         assert told(await reader.span()) == (["b", "c"], 1, 3)
 
     reading(log, main)
@@ -255,7 +275,7 @@ def test_a_log_that_begins_behind_the_position_is_noticed(log: Log) -> None:
         await reader.span()
         log.plain("d", "e", "f", "g")
         log.delete_below(5)
-        reader.seek(3)
+        reader.seek(log.tp, 3)
         with pytest.raises(Hole, match="moved by itself from 3 to 5"):
             await reader.span()
 
@@ -267,7 +287,7 @@ def test_a_log_that_begins_at_the_position_has_no_hole(log: Log) -> None:
     async def main(reader: Reader) -> None:
         log.plain("a", "b", "c", "d")
         log.delete_below(3)
-        reader.seek(3)
+        reader.seek(log.tp, 3)
         assert told(await reader.span()) == (["d"], 3, 4)
 
     reading(log, main)
