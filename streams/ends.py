@@ -24,6 +24,9 @@ _OUTDATED = {
 # Written by nobody but the owner of the partition.
 _OWNED = (CHANGELOG, COMPLETED, POSITIONS, PORTFOLIOS_CURRENT)
 _ASK_SECONDS_MAX = 2.0
+# At first: a new client's question for the leaders is left without an answer in one start of six,
+# and another client's is answered at once.
+_ASK_SECONDS_MIN = 0.3
 _LEADERS_SECONDS_MAX = 10.0
 _PAUSE_SECONDS = 0.2
 # A transaction that times out is aborted 10 s after it began, and the broker looks every 10 s.
@@ -55,30 +58,34 @@ class Ends:
         self._kafka = Admin(broker)
 
     def of(
-        self, places: Collection[Place], level: IsolationLevel = IsolationLevel.READ_COMMITTED
+        self,
+        places: Collection[Place],
+        level: IsolationLevel = IsolationLevel.READ_COMMITTED,
+        seconds_max: float = _ASK_SECONDS_MAX,
     ) -> dict[Place, int]:
         """Raises KafkaException while the broker is away."""
         self._kafka.poll(0)  # what it hears beside must not pile up
         try:
-            return ends_at(self._kafka, places, level)
+            return ends_at(self._kafka, places, level, seconds_max)
         except KafkaException as error:
             self._kafka = Admin(self._broker)
             if error.args[0].code() not in _OUTDATED:
                 raise
-        return ends_at(self._kafka, places, level)
+        return ends_at(self._kafka, places, level, seconds_max)
 
     def patiently(
         self, places: Collection[Place], level: IsolationLevel = IsolationLevel.READ_COMMITTED
     ) -> dict[Place, int]:
         """Of a broker that may just have started: it leads one partition after the other."""
-        until = time.monotonic() + _LEADERS_SECONDS_MAX
+        until, seconds_max = time.monotonic() + _LEADERS_SECONDS_MAX, _ASK_SECONDS_MIN
         while True:
             try:
-                return self.of(places, level)
+                return self.of(places, level, seconds_max)
             except KafkaException:
                 if time.monotonic() > until:
                     raise
                 time.sleep(_PAUSE_SECONDS)
+            seconds_max = min(2 * seconds_max, _ASK_SECONDS_MAX)
 
 
 def demand_decided(ends: Ends, partitions: Collection[int]) -> None:

@@ -97,3 +97,20 @@ def test_a_client_whose_question_failed_is_replaced(
     assert of_one.of([]) == {}
     first, second = asked
     assert second is not first
+
+
+def test_a_client_that_is_not_answered_is_given_up_soon(
+    kafka: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[float] = []
+
+    def ends_at(*arguments: float) -> dict[object, int]:
+        asked.append(arguments[-1])
+        if len(asked) < 6:
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
+        return {}
+
+    monkeypatch.setattr(ends, "ends_at", ends_at)
+    monkeypatch.setattr(ends, "_PAUSE_SECONDS", 0.0)
+    assert Ends(kafka).patiently([]) == {}
+    assert asked == pytest.approx([0.3, 0.6, 1.2, 2.0, 2.0, 2.0])
