@@ -143,7 +143,7 @@ class WorkerApp(Application):
                     tables[partition], transactions, lots_max, self._rates, self.market.cash,
                 )  # fmt: skip
                 lane.on_booked = self.watches.of_changes
-                self.pumps[partition] = Pump(lane, self._is_current)
+                self.pumps[partition] = Pump(lane, self.is_current)
         except (SettingChanged, LayoutError) as error:
             log.critical("refused", error=str(error))
             os._exit(EXIT_SETTING)
@@ -183,9 +183,6 @@ class WorkerApp(Application):
             return dict(zip(partitions, logs, strict=True))
         finally:
             self._logs_are_started.set()
-
-    def _is_current(self, message: Any) -> bool:
-        return bool(message.epoch == self.batches.epoch)
 
     def serve(self, assigned: set[TP]) -> None:
         self.has_joined = True
@@ -235,7 +232,7 @@ def create_app(settings: WorkerSettings) -> WorkerApp:
     async def book(stream: Any) -> None:
         async for event in stream.noack().events():
             pump = app.pumps.get(event.message.partition)
-            if pump is not None and app._is_current(event.message):
+            if pump is not None and app.is_current(event.message):
                 await pump.put(event)
 
     return app

@@ -1,19 +1,17 @@
-"""One partition's queue and thread: batches that Faust delivers, worked off by a lane."""
+"""One partition's inbox and thread: batches that Faust delivers, worked off by a lane."""
 
 import asyncio
-import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from streams.inbox import Inbox, Pause
 from streams.lane import Lane
-from streams.pauses import Pause
 
-RECORDS_MAX = 4000  # of one Kafka transaction, but for a batch that is longer by itself
+RECORDS_MAX = 4000  # of one Kafka transaction
 QUEUE_BATCHES = 8
 IDLE_SECONDS = 0.2
-# Unless there is enough for one; the first after a rest goes at once.
 PAUSE = Pause(0.04, 0.1)
 TOUCH_SECONDS = 600.0
 
@@ -24,14 +22,14 @@ class Pump:
 
     def __init__(self, lane: Lane, is_current: Callable[[Any], bool]) -> None:
         self.lane = lane
-        self._is_current = is_current  # whether a batch was fetched since the last rebalance
-        self._queue: asyncio.Queue[Any] = asyncio.Queue(QUEUE_BATCHES)
+        self._inbox = Inbox(
+            batches_max=QUEUE_BATCHES, records_max=RECORDS_MAX, pause=PAUSE, is_current=is_current
+        )
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"lane-{lane.partition}")
         self.idle = asyncio.Event()
         self.idle.set()
         self._closing = False
         self._touched_at = time.monotonic()
-        self._due_at = -math.inf  # the next batch, where there is not enough for one before
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -49,60 +47,44 @@ class Pump:
 
     async def put(self, event: Any) -> None:
         if not self._closing:
-            await self._queue.put(event)
+            await self._inbox.put(event)
 
     def wake(self) -> None:
         """Something came that is in no batch: let the lane look, if it rests and it is of concern.
         One that does not rest looks by itself."""
-        if not self._closing and self.idle.is_set() and self._queue.empty() and self.lane.has_work:
-            self._queue.put_nowait(None)
+        rests = self.idle.is_set() and self._inbox.is_empty
+        if not self._closing and rests and self.lane.has_work:
+            self._inbox.wake()
 
     async def _run(self) -> None:
         if not self._closing:
             await self._in_thread(self.lane.begin)
         while not self._closing:
-            events = await self._next_events()
-            if not self._may_handle(events):
-                continue
-            began = time.monotonic()
-            await self._in_thread(self.lane.handle, [event.message for event in events])
-            if events:
-                self._due_at = began + PAUSE.after(time.monotonic() - began)
-            for event in events:
-                event.ack()
+            await self._work_off(await self._next_events())
 
-    def _may_handle(self, events: Sequence[Any]) -> bool:
-        return not self._closing and (bool(events) or self.lane.has_work)
+    async def _work_off(self, events: list[Any]) -> None:
+        if self._closing:
+            return
+        if events:
+            await self._inbox.work_off(events, self._handle)
+        elif self.lane.has_work:
+            await self._handle([])
 
     async def _next_events(self) -> list[Any]:
-        """What waits, up to RECORDS_MAX; nothing when the lane has something else to do or to
-        look after. Batches fetched before a rebalance are void: the owner fetches them again."""
-        if self.lane.has_work and self._queue.empty():
+        """Nothing when the lane has something else to do or to look after."""
+        if self._has_work() and self._inbox.is_empty:
             return []
         try:
-            first = await asyncio.wait_for(self._queue.get(), IDLE_SECONDS)
+            return await self._inbox.gather(IDLE_SECONDS, self._has_work)
         except TimeoutError:
             await self._rest()
             return []
-        if first is None:
-            return []
-        events, count = [first], len(first.value)
-        while count < RECORDS_MAX and (event := await self._one_more()) is not None:
-            events.append(event)
-            count += len(event.value)
-        return [event for event in events if self._is_current(event.message)]
 
-    async def _one_more(self) -> Any | None:
-        """What waits, or comes before the next transaction is due."""
-        if not self._queue.empty():
-            return self._queue.get_nowait()
-        seconds = self._due_at - time.monotonic()
-        if seconds <= 0 or self.lane.has_work:
-            return None
-        try:
-            return await asyncio.wait_for(self._queue.get(), seconds)
-        except TimeoutError:
-            return None
+    def _has_work(self) -> bool:
+        return self.lane.has_work
+
+    async def _handle(self, batches: list[Any]) -> None:
+        await self._in_thread(self.lane.handle, batches)
 
     async def _in_thread(self, work: Callable[..., None], *arguments: Any) -> None:
         self.idle.clear()
@@ -116,7 +98,7 @@ class Pump:
         if self._closing:
             return
         if self.lane.is_behind_reference:
-            await self._in_thread(self.lane.handle, [])
+            await self._handle([])
         elif time.monotonic() - self._touched_at > TOUCH_SECONDS:
             self._touched_at = time.monotonic()
             await self._in_thread(self.lane.touch)
@@ -125,8 +107,7 @@ class Pump:
         """Begin nothing more; `idle` says when the running batch has ended."""
         self._closing = True
         # Whoever waits in `put` is the agent of all partitions, and nobody takes any more.
-        while not self._queue.empty():
-            self._queue.get_nowait()
+        self._inbox.clear()
 
     def close(self) -> None:
         self.stop()

@@ -17,7 +17,7 @@ from faust.types.tuples import TP
 from mode import Service
 from mode.utils import locks
 
-from streams.transport import BatchConsumer  # which also registers the transport
+from streams.transport import Batch, BatchConsumer  # which also registers the transport
 from wire.broker import Broker
 
 log = structlog.get_logger(__name__)
@@ -105,6 +105,10 @@ class Application(faust.App):
         consumer: Any = self.consumer
         assert isinstance(consumer, BatchConsumer)
         return consumer
+
+    def is_current(self, batch: Batch) -> bool:
+        """Whether it was fetched since the last rebalance."""
+        return batch.epoch == self.batches.epoch
 
     async def take_over(self, assigned: set[TP]) -> dict[TP, int]:
         """Make the assigned partitions ours; return the offset to go on from for each."""

@@ -7,12 +7,12 @@ progress: exactly once, and an emptied database refills by itself.
 """
 
 import asyncio
-import math
 import os
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from typing import Any, NoReturn
 
 import mode
@@ -23,9 +23,9 @@ from faust.types.tuples import TP
 from streams import metrics, standing
 from streams.doors import open_door
 from streams.fetched import Positions
+from streams.inbox import Inbox, Pause
 from streams.membership import Folder, FolderRefused, Membership
 from streams.memory import share_one_arena
-from streams.pauses import Pause
 from streams.process import run_process
 from streams.recovery import Application, application_options
 from streams.reference import ReferenceReader
@@ -40,10 +40,10 @@ log = structlog.get_logger(__name__)
 EXIT_STORE_FAILED = 70
 EXIT_NOT_QUIET = 71
 EXIT_SETTING = 2
-RECORDS_MAX = 8000  # of one PostgreSQL transaction, but for a batch that is longer by itself
+RECORDS_MAX = 8000  # of one PostgreSQL transaction
 QUEUE_BATCHES = 32
 IDLE_SECONDS = 0.5
-# Unless there is enough for one: 500 records at a time cost twice the processor time of 4,000.
+# 500 records at a time cost twice the processor time of 4,000.
 PAUSE = Pause(0.05, 0.1)
 SILENCE_SECONDS_MAX = 10.0  # it is asked each half second, but for a long write
 
@@ -64,7 +64,10 @@ class StoreApp(Application):
             ),
         )
         self.settings = settings
-        self.queue: asyncio.Queue[Any] = asyncio.Queue(QUEUE_BATCHES)
+        self.inbox = Inbox(
+            batches_max=QUEUE_BATCHES, records_max=RECORDS_MAX, pause=PAUSE,
+            is_current=self.is_current,
+        )  # fmt: skip
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="writer")
         self._sink = PostgresSink(settings.database_url)
         self.reference = ReferenceReader(settings.kafka, settings.database_url)
@@ -72,7 +75,6 @@ class StoreApp(Application):
         self._idle = asyncio.Event()
         self._idle.set()
         self._is_paused = True
-        self._due_at = -math.inf  # the next transaction, where there is not enough for one before
 
     # -- standing, from any thread
 
@@ -135,11 +137,7 @@ class StoreApp(Application):
     async def _work(self, events: Sequence[Any]) -> None:
         try:
             if events:
-                began = time.monotonic()
-                await self._in_thread(self._write, [event.message for event in events])
-                self._due_at = began + PAUSE.after(time.monotonic() - began)
-                for event in events:
-                    event.ack()
+                await self.inbox.work_off(events, partial(self._in_thread, self._write))
                 return
             if await self._in_thread(self._look_after):
                 return
@@ -152,24 +150,9 @@ class StoreApp(Application):
 
     async def _next_events(self) -> list[Any]:
         try:
-            events = [await asyncio.wait_for(self.queue.get(), IDLE_SECONDS)]
+            return await self.inbox.gather(IDLE_SECONDS)
         except TimeoutError:
             return []
-        count = len(events[0].value)
-        while count < RECORDS_MAX and (event := await self._one_more()) is not None:
-            events.append(event)
-            count += len(event.value)
-        return [event for event in events if event.message.epoch == self.batches.epoch]
-
-    async def _one_more(self) -> Any | None:
-        """What waits, or comes before the next write is due."""
-        if not self.queue.empty():
-            return self.queue.get_nowait()
-        try:
-            seconds = self._due_at - time.monotonic()
-            return await asyncio.wait_for(self.queue.get(), seconds) if seconds > 0 else None
-        except TimeoutError:
-            return None
 
     async def _start_over(self) -> None:
         """The database is at another place than we left it: go there."""
@@ -192,7 +175,7 @@ class StoreApp(Application):
         left it."""
         if not self._writer.is_where_it_was_left():
             return False
-        if self.queue.empty():
+        if self.inbox.is_empty:
             self._writer.pass_markers(Positions.at)
         return True
 
@@ -211,7 +194,7 @@ def create_app(settings: StoreSettings) -> StoreApp:
     @app.agent(results)
     async def store(stream: Any) -> None:
         async for event in stream.noack().events():
-            await app.queue.put(event)
+            await app.inbox.put(event)
 
     @app.task  # type: ignore[untyped-decorator]
     async def write() -> None:

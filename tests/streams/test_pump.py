@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from streams import pump as pump_module
-from streams.pauses import Pause
+from streams.inbox import Pause
 from streams.pump import QUEUE_BATCHES, RECORDS_MAX, Pump
 
 SECONDS_MAX = 20
@@ -153,11 +153,6 @@ def test_what_comes_soon_after_a_batch_waits_for_more(monkeypatch: pytest.Monkey
         pump.close()
 
     asyncio.run(main())
-
-
-def test_where_batches_take_long_they_come_rarer_up_to_a_bound() -> None:
-    pauses = [Pause(0.04, 0.1).after(seconds) for seconds in (0, 0.01, 0.02, 0.025, 3)]
-    assert pauses == pytest.approx([0.04, 0.04, 0.08, 0.1, 0.1])
 
 
 def test_the_pause_goes_by_the_batch_before(monkeypatch: pytest.MonkeyPatch) -> None:
