@@ -85,25 +85,38 @@ class Books:
 
     def catch_up(self, per_second: int, stop_seconds: float) -> CatchUp:
         """Stop the worker for so long, while events arrive at an even pace, and go on to."""
-        self.wait_until_booked()
-        self._system.stop_worker(WORKER)
+        booked = self._stop()
         with self._arrivals(per_second):
             time.sleep(stop_seconds)
-            results = Results(self._kafka)
-            self._system.start_worker(WORKER)
-            results.first_of_each_partition()
-            return self._follow(per_second * CLOSE_SECONDS)
+            return self._come_back(booked, per_second * CLOSE_SECONDS)
 
-    def _follow(self, events_behind: float) -> CatchUp:
+    def work_off(self, per_second: int, stop_seconds: float) -> CatchUp:
+        """The same with as many events that were sent at once, in large batches, and none later."""
+        booked = self._stop()
+        self.send(round(per_second * stop_seconds))
+        return self._come_back(booked, per_second * CLOSE_SECONDS)
+
+    def _stop(self) -> int:
+        """How many events are booked then: all."""
+        self.wait_until_booked()
+        self._system.stop_worker(WORKER)
+        return self.sent
+
+    def _come_back(self, booked_before: int, events_behind: float) -> CatchUp:
+        results = Results(self._kafka)
+        self._system.start_worker(WORKER)
+        results.wait_for_one()
         kinds = self._system.kinds()
-        first, began = self.booked(), time.perf_counter()
+        began = time.perf_counter()
         begin = Snapshot.take(kinds, {"sender": time.process_time()})
+        first = max(booked_before, self.booked())
         while self.sent - (booked := self.booked()) > events_behind:
             self._system.require_running()
             time.sleep(POLL_SECONDS)
         end = Snapshot.take(kinds, {"sender": time.process_time()})
         seconds = time.perf_counter() - began
-        events = booked - first
+        # Where so few came that the first batches were all, there is no other span to count.
+        events = (booked - first) or (booked - booked_before)
         return CatchUp(seconds, events / seconds, Usage.between(begin, end, events))
 
     @contextmanager

@@ -1,7 +1,8 @@
 """How fast events come in: a file by `portfolio ingest`, and lists by POST to one API process.
 
 Nothing books them. Each way ends when Kafka has acknowledged everything, and the topic is asked
-whether it has. Beside them, the limits: a bare producer of the same bytes, and the decoder alone.
+whether it has. Beside them, the limits: a bare producer of the same bytes, the decoder alone, and
+a bare HTTP server that sends the events on unexamined.
 """
 
 import asyncio
@@ -23,7 +24,7 @@ from bench.load import PARTITIONS, Load, send_records, transactions
 from bench.machine import Snapshot, Usage, describe
 from bench.posting import Door, require
 from bench.stage import BenchmarkError, Stage
-from bench.system import environment, running
+from bench.system import answers, environment, free_ports, running
 from calculator import Transaction
 from cli.printing import json_option
 from cli.servers import ServerError
@@ -51,6 +52,7 @@ class Run:
 
     file: Pace
     posted: Pace
+    posted_bare: Pace
     bare: Pace
     decoded: float  # events/s
 
@@ -59,9 +61,11 @@ def run_once(stage: Stage, events: Sequence[Event], posted: int, file: Path) -> 
     stage.begin_anew()
     with stage.topic("bare") as topic:
         bare = measure_bare(stage, topic, events)
+    values = [value for _, value in events[:posted]]
     return Run(
         file=measure_file(stage, file, len(events)),
-        posted=measure_post(stage, [value for _, value in events[:posted]]),
+        posted=measure_post(stage, values),
+        posted_bare=measure_bare_post(stage, values),
         bare=bare,
         decoded=decoded_per_second([value for _, value in events]),
     )
@@ -106,16 +110,35 @@ def measure_bare(stage: Stage, topic: Topic, events: Sequence[Event]) -> Pace:
 
 
 def measure_post(stage: Stage, values: Sequence[bytes]) -> Pace:
-    """From the first request to the last answer."""
     with running(stage, 0, has_store=False, has_api=True) as system:
+        return measure_posts(stage, system.api_url, values, {"api": system.kinds()["api"]})
 
-        def send() -> None:
-            uvloop.run(post(system.api_url, values))
 
-        return measure(
-            stage, RAW_TRANSACTIONS, len(values), send, {"api": system.kinds()["api"]},
-            {"client": time.process_time},
+def measure_bare_post(stage: Stage, values: Sequence[bytes]) -> Pace:
+    """The same to `bench.bare_door`."""
+    port = str(next(free_ports()))
+    url = f"http://127.0.0.1:{port}"
+    uvicorn = [sys.executable, "-m", "uvicorn", "--factory", "bench.bare_door:create_door"]
+    quietly = ["--log-level", "warning", "--no-access-log", "--lifespan", "off"]
+    with stage.programs() as programs:
+        pid = programs.start(
+            "bare", [*uvicorn, "--port", port, *quietly],
+            environment(stage.connections, programs.folder),
         )  # fmt: skip
+        programs.wait("the bare server", lambda: answers(url))
+        return measure_posts(stage, url, values, {"server": [pid]})
+
+
+def measure_posts(
+    stage: Stage, url: str, values: Sequence[bytes], kinds: Mapping[str, list[int]]
+) -> Pace:
+    """From the first request to the last answer."""
+
+    def send() -> None:
+        uvloop.run(post(url, values))
+
+    client = {"client": time.process_time}
+    return measure(stage, RAW_TRANSACTIONS, len(values), send, kinds, client)
 
 
 async def post(url: str, values: Sequence[bytes]) -> None:
@@ -170,6 +193,7 @@ def decoded_per_second(values: Sequence[bytes]) -> float:
 
 def figures(runs: Sequence[Run]) -> dict[str, list[Figure]]:
     files, posts = [run.file for run in runs], [run.posted for run in runs]
+    bare_posts = [run.posted_bare for run in runs]
     return {
         "portfolio ingest FILE.csv": [
             rate("acknowledged", [pace.per_second for pace in files], FILE_PER_SECOND_MIN),
@@ -181,8 +205,10 @@ def figures(runs: Sequence[Run]) -> dict[str, list[Figure]]:
         f"POST of {EVENTS_A_REQUEST:,} a request": [
             rate("acknowledged", [pace.per_second for pace in posts], POST_PER_SECOND_MIN),
             rate("a core of its own would do", [alone(pace, "api") for pace in posts]),
+            rate("limit: bare HTTP and producer", [pace.per_second for pace in bare_posts]),
             *of_usage([pace.usage for pace in posts]),
         ],
+        "bare HTTP and producer": of_usage([pace.usage for pace in bare_posts]),
         "the bare producer": of_usage([run.bare.usage for run in runs]),
     }
 

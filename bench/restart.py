@@ -38,6 +38,7 @@ class Run:
     rebuilt_transactions: int
     read_seconds: float
     import_seconds: float
+    worked_off: CatchUp
     catch_up: CatchUp
 
 
@@ -52,6 +53,7 @@ def run_once(stage: Stage, books: Books, per_second: int, stop_seconds: float) -
         rebuilt_transactions=transactions,
         read_seconds=read_all(stage.connections.kafka),
         import_seconds=seconds_to_import(),
+        worked_off=books.work_off(per_second, stop_seconds),
         catch_up=books.catch_up(per_second, stop_seconds),
     )
 
@@ -88,9 +90,7 @@ def figures(runs: Sequence[Run], per_second: int) -> dict[str, list[Figure]]:
             ),
             Figure(name="transactions", unit="", runs=sizes),
         ],
-        f"catching up, while {per_second:,} events/s arrive": _of_catch_ups(
-            [run.catch_up for run in runs], per_second
-        ),
+        f"catching up, while {per_second:,} events/s arrive": _of_catch_ups(runs, per_second),
     }  # fmt: skip
 
 
@@ -107,11 +107,16 @@ def _of_starts(starts: Sequence[Start]) -> list[Figure]:
     ]  # fmt: skip
 
 
-def _of_catch_ups(catch_ups: Sequence[CatchUp], per_second: int) -> list[Figure]:
+def _of_catch_ups(runs: Sequence[Run], per_second: int) -> list[Figure]:
+    catch_ups = [run.catch_up for run in runs]
     return [
         Figure(
             name="booked", unit="events/s", runs=[one.per_second for one in catch_ups],
             at_least=per_second * BOOKED_WHILE_ONE_ARRIVES_MIN,
+        ),
+        Figure(
+            name="limit: as long a backlog in large batches, and nothing arrives", unit="events/s",
+            runs=[run.worked_off.per_second for run in runs],
         ),
         Figure(name="until it has caught up", unit="s", runs=[one.seconds for one in catch_ups]),
         *of_usage([one.usage for one in catch_ups]),
@@ -126,7 +131,7 @@ def _of_catch_ups(catch_ups: Sequence[CatchUp], per_second: int) -> list[Figure]
 @click.option(
     "--per-second", default=5000, show_default=True, type=click.IntRange(100), help="Arrivals."
 )
-@click.option("--stop-seconds", default=60.0, show_default=True, type=click.FloatRange(0))
+@click.option("--stop-seconds", default=60.0, show_default=True, type=click.FloatRange(0.1))
 @click.option("--runs", default=3, show_default=True, type=click.IntRange(1))
 @json_option
 def main(events: int, per_second: int, stop_seconds: float, runs: int, as_json: bool) -> None:

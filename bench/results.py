@@ -23,6 +23,10 @@ class Results:
         places = [(COMPLETED.name, partition) for partition in range(PARTITIONS)]
         self._consumer = _consumer(broker, COMPLETED, Ends(broker).patiently(places))
 
+    def wait_for_one(self) -> None:
+        next(_records(self._consumer))
+        self._consumer.close()
+
     def first_of_each_partition(self) -> dict[int, float]:
         """When the first result of each partition came, by perf_counter. Waits for all."""
         first: dict[int, float] = {}

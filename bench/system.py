@@ -43,8 +43,7 @@ class System:
         self.require_running = programs.require_running
         self._environment = environment(stage.connections, programs.folder)
         self._pids: dict[str, dict[str, int]] = defaultdict(dict)  # by kind and name
-        # In any order: another benchmark may be about to take the same.
-        self._free_ports = filter(is_free, random.sample(PORTS, len(PORTS)))
+        self._free_ports = free_ports()
         self._ports: dict[str, int] = {}
 
     def kinds(self) -> dict[str, list[int]]:
@@ -62,7 +61,7 @@ class System:
         # Without workers it takes in all the same.
         settings = {"WORKER_URLS": urls} if urls else {}
         self._start("api", "api", "api", "--port", str(self._port("api")), **settings)
-        self._programs.wait("the API", lambda: _answers(f"{self.api_url}/livez"))
+        self._programs.wait("the API", lambda: answers(f"{self.api_url}/livez"))
 
     def wait_until_ready(self) -> None:
         """Until the API says that each part is there and each partition is served."""
@@ -71,7 +70,7 @@ class System:
     def wait_until_served(self) -> None:
         """Until a worker has every partition, whatever else there is."""
         url = f"{self.url_of(0)}/readyz"
-        self._programs.wait("the worker", lambda: _answers(url))
+        self._programs.wait("the worker", lambda: answers(url))
 
     def start_worker(self, number: int) -> int:
         """Start it, or start it again in its folder; return its pid."""
@@ -111,6 +110,11 @@ class System:
         return pid
 
 
+def free_ports() -> Iterator[int]:
+    """In any order: another benchmark may be about to take the same."""
+    return filter(is_free, random.sample(PORTS, len(PORTS)))
+
+
 def environment(connections: Connections, folder: Path) -> dict[str, str]:
     """What a process of the system is told."""
     return {
@@ -126,7 +130,7 @@ def _worker(number: int) -> str:
     return f"worker-{number}"
 
 
-def _answers(url: str) -> bool:
+def answers(url: str) -> bool:
     """Whether somebody answers there, and well."""
     try:
         return httpx.get(url, timeout=START_SECONDS_MAX, trust_env=False).is_success

@@ -38,8 +38,8 @@ class Inbox:
         pause: Pause,
         is_current: Callable[[Any], bool],
     ) -> None:
-        """`records_max` is of one transaction, but for a batch that is longer by itself;
-        `is_current` says whether a batch was fetched since the last rebalance."""
+        """A transaction that has `records_max` begins no further batch; `is_current` says whether
+        a batch was fetched since the last rebalance."""
         self._queue: asyncio.Queue[Any] = asyncio.Queue(batches_max)
         self._records_max = records_max
         self._pause = pause
@@ -64,15 +64,14 @@ class Inbox:
 
     async def gather(
         self, seconds: float, in_a_hurry: Callable[[], bool] = lambda: False
-    ) -> list[Any]:
+    ) -> list[Any] | None:
         """What waits, and what comes before the next transaction is due unless `in_a_hurry`;
-        nothing after `wake`. Batches fetched before a rebalance are void: the owner fetches them
-        again.
-
-        Raises:
-            TimeoutError: No batch came in so many seconds.
-        """
-        first = await asyncio.wait_for(self._queue.get(), seconds)
+        nothing after `wake`; None where nothing came in so many seconds. Batches fetched before a
+        rebalance are void: the owner fetches them again."""
+        try:
+            first = await asyncio.wait_for(self._queue.get(), seconds)
+        except TimeoutError:
+            return None
         if first is None:
             return []
         events, count = [first], len(first.value)

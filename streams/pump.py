@@ -74,11 +74,10 @@ class Pump:
         """Nothing when the lane has something else to do or to look after."""
         if self._has_work() and self._inbox.is_empty:
             return []
-        try:
-            return await self._inbox.gather(IDLE_SECONDS, self._has_work)
-        except TimeoutError:
+        events = await self._inbox.gather(IDLE_SECONDS, self._has_work)
+        if events is None:
             await self._rest()
-            return []
+        return events or []
 
     def _has_work(self) -> bool:
         return self.lane.has_work

@@ -120,7 +120,7 @@ class StoreApp(Application):
     async def write_for_ever(self) -> None:
         """Write what is queued, several batches a transaction."""
         while True:
-            events = await self._next_events()
+            events = await self.inbox.gather(IDLE_SECONDS) or []
             if self._is_paused:
                 continue
             self._idle.clear()
@@ -147,12 +147,6 @@ class StoreApp(Application):
 
     async def _in_thread(self, call: Any, *arguments: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._thread, call, *arguments)
-
-    async def _next_events(self) -> list[Any]:
-        try:
-            return await self.inbox.gather(IDLE_SECONDS)
-        except TimeoutError:
-            return []
 
     async def _start_over(self) -> None:
         """The database is at another place than we left it: go there."""

@@ -19,3 +19,6 @@ def test_a_worker_comes_back_on_its_disk_on_an_empty_one_and_behind_a_backlog() 
     assert rebuilt["transactions"]["median"] > 2000
     assert catching_up["booked"]["median"] > 0
     assert catching_up["booked"]["at_least"] == 400
+    assert (
+        catching_up["limit: as long a backlog in large batches, and nothing arrives"]["median"] > 0
+    )

@@ -155,10 +155,11 @@ def test_a_client_that_fetches_no_more_ends_the_process() -> None:
 
 
 def store_whose(work: Any) -> Any:  # noqa: ANN401 - a coroutine function
-    async def next_events() -> list[Any]:
-        return []
+    async def gather(_: float) -> None:
+        return None
 
-    return stub(_next_events=next_events, _is_paused=False, _idle=asyncio.Event(), _work=work)
+    inbox = stub(gather=gather)
+    return stub(inbox=inbox, _is_paused=False, _idle=asyncio.Event(), _work=work)
 
 
 def test_a_write_that_fails_ends_the_store() -> None:
