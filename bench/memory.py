@@ -81,9 +81,10 @@ def measure_lanes(load: Load) -> Looks:
         for before, count in pairwise(counts):
             books.book(count - before)
             resident.append(_resident())
+        peak = _peak(os.getpid())  # what comes now reads everything at once
         stored = stored_bytes(books.lanes) / MEBIBYTE
         books.check()
-    return Looks(resident, _peak(os.getpid()), stored)
+    return Looks(resident, peak, stored)
 
 
 def measure_worker(load: Load) -> Looks:
