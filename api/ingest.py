@@ -19,19 +19,19 @@ from api.parameters import Waiting
 from api.problems import ERRORS_SHOWN_MAX, ProblemError, forbidden, invalid, pointer
 from api.publish import RECORDS_PER_TURN, Publisher, Record
 from api.waits import Waits
-from calculator import Cancellation, Portfolio, Source, Transaction
+from calculator import Portfolio, Source
 from wire.fields import Malformed
 from wire.objects import MESSAGE_BYTES_MAX
 from wire.partitioner import partition_of
 from wire.portfolios import decode_portfolio
 from wire.topics import PORTFOLIOS, RAW_TRANSACTIONS
-from wire.transactions import decode_transaction
+from wire.transactions import Identified, identify_transaction
 
 BYTES_PER_TURN = 64 * 1024  # decoded before other requests get their turn
 
 T = TypeVar("T")
 # Of a portfolio.
-Event = TypeVar("Event", Transaction | Cancellation, Portfolio)
+Event = TypeVar("Event", Identified, Portfolio)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +40,10 @@ class Door(Generic[T]):
 
     name: str  # of the list
     topic: str
-    decode: Callable[[bytes], T | Malformed]
+    read: Callable[[bytes], T | Malformed]
 
 
-TRANSACTIONS: Door[Transaction | Cancellation] = Door(
-    "transactions", RAW_TRANSACTIONS.name, decode_transaction
-)
+TRANSACTIONS = Door("transactions", RAW_TRANSACTIONS.name, identify_transaction)
 PORTFOLIO_RECORDS = Door("portfolios", PORTFOLIOS.name, decode_portfolio)
 
 
@@ -58,7 +56,7 @@ def errors_of(malformed: Malformed, *steps: str | int) -> Iterator[ProblemError]
 
 def read_event(value: bytes, door: Door[T]) -> T:
     """The event; a problem 422 if it is malformed."""
-    event = door.decode(value)
+    event = door.read(value)
     if isinstance(event, Malformed):
         raise invalid(errors_of(event), event.rules_broken)
     return event
@@ -75,7 +73,7 @@ async def read_events(body: bytes, door: Door[T]) -> list[tuple[T, bytes]]:
         if in_turn >= BYTES_PER_TURN:
             await asyncio.sleep(0)
             in_turn = 0
-        event = door.decode(value)
+        event = door.read(value)
         if isinstance(event, Malformed):
             broken += event.rules_broken
             # A list of junk breaks a million rules; nobody is shown more than a few.
@@ -142,7 +140,7 @@ class Entrance:
         demand_allowed(access, [(pointer("portfolio_id"), event.portfolio_id)])
         [source] = await self.publish(TRANSACTIONS, [(event, body)])
         if waiting.wait:
-            found = await self._outcomes([Posted(event, source)], deadline)
+            found = await self._outcomes([Posted(event, body, source)], deadline)
             if found is not None:
                 return _json(HTTPStatus.OK, found[0])
         accepted = {
@@ -163,7 +161,7 @@ class Entrance:
         demand_allowed(access, _in_list(door, events))
         sources = await self.publish(door, events)
         if waiting.wait:
-            posted = [Posted(event, at) for (event, _), at in zip(events, sources, strict=True)]
+            posted = [Posted(*event, at) for event, at in zip(events, sources, strict=True)]
             found = await self._outcomes(posted, deadline)
             if found is not None:
                 return _json(HTTPStatus.OK, {"outcomes": found})

@@ -11,7 +11,9 @@ from api.live import Question, Workers
 from api.problems import Problem
 from api.waits import PAUSE_SECONDS, Waits
 from calculator import Cancellation, Portfolio, Source, Transaction
+from wire.fields import Malformed
 from wire.results import decode_portfolio, decode_result
+from wire.transactions import Identified, decode_transaction
 
 IDENTITIES_MAX = 1000  # in one question, as the worker takes them
 PARTITIONS_MAX = 16  # asked at the same time, for one request
@@ -25,8 +27,18 @@ Identity = tuple[str, str] | str  # portfolio_id, and transaction_id where it is
 class Posted(NamedTuple):
     """An event, and the record it is in."""
 
-    event: Transaction | Cancellation | Portfolio
+    event: Identified | Portfolio
+    value: bytes  # as it came
     source: Source
+
+    @property
+    def content(self) -> Transaction | Cancellation | Portfolio:
+        """All that it says."""
+        if isinstance(self.event, Portfolio):
+            return self.event
+        content = decode_transaction(self.value)
+        assert not isinstance(content, Malformed), "it was identified"
+        return content
 
     @property
     def identity(self) -> Identity:
@@ -94,7 +106,7 @@ def _compared(posted: Posted, known: Transaction | Cancellation | Portfolio) -> 
     assert known.version >= posted.event.version, "the worker has taken ours in"
     if known.version > posted.event.version:
         return "superseded"
-    return "duplicate" if known == posted.event else "conflict"
+    return "duplicate" if known == posted.content else "conflict"
 
 
 class _Asking:

@@ -37,7 +37,7 @@ from wire.csvlines import (
 from wire.fields import FieldError, Malformed
 from wire.portfolios import decode_portfolio
 from wire.topics import PORTFOLIOS, RAW_TRANSACTIONS, Topic
-from wire.transactions import decode_transaction
+from wire.transactions import identify_transaction
 
 UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 STDIN = Path("-")
@@ -61,7 +61,7 @@ class Kind:
 OF_PORTFOLIO = attrgetter("portfolio_id")
 KINDS = {
     "transactions": Kind(
-        "transaction_type", OF_TRANSACTIONS, decode_transaction, RAW_TRANSACTIONS, OF_PORTFOLIO
+        "transaction_type", OF_TRANSACTIONS, identify_transaction, RAW_TRANSACTIONS, OF_PORTFOLIO
     ),
     "portfolios": Kind(
         "cost_basis_method", OF_PORTFOLIOS, decode_portfolio, PORTFOLIOS, OF_PORTFOLIO

@@ -150,7 +150,7 @@ def further(told: Mapping[str, Any]) -> RenderableType:
     first = told["valuations"][0]
     name, day = first["portfolio_id"], first["on"]
     return Text(
-        f"Next, while it runs: `portfolio performance {name} --to {day} --contribution sector`,"
+        f"Next, while it serves: `portfolio performance {name} --to {day} --contribution sector`,"
         f" `portfolio summary {name} --to {day}`, `portfolio concentration {name} --on {day}`."
     )
 

@@ -28,6 +28,7 @@ from streams.topics import TopicsMismatch, create_topics
 READY_SECONDS_MAX = 120.0
 # The first start also fetches Kafka's jars.
 DETACHED_SECONDS_MAX = 600.0
+LINES_OF_A_REFUSAL = 1
 
 
 @click.command()
@@ -164,6 +165,11 @@ def wait_until_ready(settings: Settings, supervisor: Supervisor, doors: Addresse
         said = {url: why for url in parts_by_url if (why := unready(url)) is not None}
         if not said:
             return
+        for command in supervisor.refusing():
+            end = processes.tail(command.log, LINES_OF_A_REFUSAL)
+            raise ServerError(
+                f"{command.name} refuses its settings; {command.log} ends with\n{end}"
+            )
         if time.monotonic() > deadline:
             lines = [f"{parts_by_url[url]} {url} {why}" for url, why in said.items()]
             raise ServerError(

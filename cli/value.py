@@ -193,7 +193,7 @@ def _quality_of(days: Sequence[Mapping[str, Any]]) -> list[Text]:
     return [
         Text(
             f"Of these {len(days)} days {poor['stale']} have stale positions, and"
-            f" {poor['unvalued']} unvalued ones, which are left out.",
+            f" {poor['unvalued']} have unvalued ones, whose worth is not in the value.",
             style="yellow",
         )
     ]

@@ -2,7 +2,8 @@
 
 There are two readings. The reference, `read_by_rule`, checks field by field and names everything
 that is wrong. The fast one, `read_at_once`, knows only valid events of the usual form; where it
-has the slightest doubt it says nothing, and the reference decides.
+has the slightest doubt it says nothing, and the reference decides. A door that passes events on as
+they came needs no `Transaction`: `identify_transaction` refuses the same, and makes none.
 """
 
 import re
@@ -10,7 +11,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 from msgspec import Raw
@@ -47,9 +48,28 @@ TYPES: dict[str, TransactionType] = {each.value: each for each in TransactionTyp
 ZERO = Decimal(0)
 
 
+class Identified(NamedTuple):
+    """Which transaction an event is about."""
+
+    transaction_id: str
+    portfolio_id: str
+    version: int
+
+
 def decode_transaction(value: bytes | None) -> Transaction | Cancellation | Malformed:
     """The one decoder of all doors: it refuses, it never raises."""
     return read_at_once(value) or read_by_rule(value)
+
+
+def identify_transaction(value: bytes | None) -> Identified | Malformed:
+    """Which one it is; Malformed exactly where `decode_transaction` says so."""
+    return identify_at_once(value) or _identified(read_by_rule(value))
+
+
+def _identified(event: Transaction | Cancellation | Malformed) -> Identified | Malformed:
+    if isinstance(event, Malformed):
+        return event
+    return Identified(event.transaction_id, event.portfolio_id, event.version)
 
 
 # -- The reference
@@ -243,22 +263,72 @@ _struct = msgspec.json.Decoder(_Event).decode
 _texts = msgspec.structs.astuple
 
 
+_NO_EVENT = (msgspec.MsgspecError, ValueError, RecursionError)
+
+
 def read_at_once(value: bytes | None) -> Transaction | None:
     """A valid event of the usual form; None for everything else, valid or not."""
+    try:
+        match = _match(value)
+        return None if match is None else _transaction(*match.groups())
+    except _NO_EVENT:
+        return None
+
+
+def identify_at_once(value: bytes | None) -> Identified | None:
+    """Likewise."""
+    try:
+        match = _match(value)
+        return None if match is None else _identity(*match.groups())
+    except _NO_EVENT:
+        return None
+
+
+def _match(value: bytes | None) -> re.Match[str] | None:
+    """The texts of the fields, in the order of FIELDS; may raise _NO_EVENT."""
     if value is None or len(value) > MESSAGE_BYTES_MAX:
         return None
-    try:
-        text = b"\n".join(_texts(_struct(value))).decode("ascii")
-        match = _event(text)
-        # Of a field given twice only the last is in `text`, so the message has more quotes than
-        # the text and the names in it: every field has those of its name, whatever its value.
-        if match is None or value.count(b'"') != text.count('"') + 2 * (
-            len(FIELDS) - text.count("~")
-        ):
-            return None
-        return _transaction(*match.groups())
-    except (msgspec.MsgspecError, ValueError, RecursionError):
+    text = b"\n".join(_texts(_struct(value))).decode("ascii")
+    match = _event(text)
+    # Of a field given twice only the last is in `text`, so the message has more quotes than
+    # the text and the names in it: every field has those of its name, whatever its value.
+    if match is None or value.count(b'"') != text.count('"') + 2 * (len(FIELDS) - text.count("~")):
         return None
+    return match
+
+
+def _type_of(
+    type_name: str, quantity: Decimal | None, price: Decimal | None, gross_amount: Decimal | None
+) -> TransactionType | None:
+    """The type, if it is served by these."""
+    kind = TYPES.get(type_name)
+    # Units and an amount satisfy every type.
+    if kind is None or (quantity and not (gross_amount is None and price is None)):
+        return kind
+    if any(_quantity_breaks(kind, quantity)):
+        return None
+    return None if any(_amount_breaks(kind, quantity, price, gross_amount)) else kind
+
+
+def _identity(
+    transaction_id: str, portfolio_id: str, _security_id: str, type_name: str, traded: str,
+    _trade_currency: str, units: str | None, unit_price: str | None, gross: str | None,
+    _fee: str | None, fx: str | None, _instrument_id: str | None, settled: str | None,
+    _currency: str | None, version_text: str | None,
+) -> Identified | None:  # fmt: skip
+    """That of the transaction that `_transaction` makes of these texts."""
+    quantity = Decimal(units) if units else None
+    price = Decimal(unit_price) if unit_price else None
+    gross_amount = Decimal(gross) if gross else None
+    version = int(version_text) if version_text else 1
+    if version > VERSION_MAX or (fx and not Decimal(fx)):
+        return None
+    if _type_of(type_name, quantity, price, gross_amount) is None:
+        return None
+    _moment(traded)
+    if settled:
+        _moment(settled)
+    return Identified(transaction_id, portfolio_id, version)
 
 
 def _transaction(
@@ -268,20 +338,14 @@ def _transaction(
     currency: str | None, version_text: str | None,
 ) -> Transaction | None:  # fmt: skip
     """The transaction of these texts, if its type is served by them."""
-    kind = TYPES.get(type_name)
     quantity = Decimal(units) if units else None
     price = Decimal(unit_price) if unit_price else None
     gross_amount = Decimal(gross) if gross else None
     fx_rate = Decimal(fx) if fx else None
     version = int(version_text) if version_text else 1
+    kind = _type_of(type_name, quantity, price, gross_amount)
     if kind is None or version > VERSION_MAX or (fx and not fx_rate):
         return None
-    # Units and an amount satisfy every type.
-    if not quantity or (gross_amount is None and price is None):
-        if any(_quantity_breaks(kind, quantity)):
-            return None
-        if any(_amount_breaks(kind, quantity, price, gross_amount)):
-            return None
     moment = _moment(traded)
     settled_at = _moment(settled) if settled else None
     transaction = Transaction(

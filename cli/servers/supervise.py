@@ -26,6 +26,7 @@ from cli.settings import Settings
 RESTART_AFTER_SECONDS = 1.0
 POLL_SECONDS = 0.1
 START_TIMEOUT_SECONDS = 60.0
+USAGE = 2  # what a program ends with whose settings do not fit
 NAME = "portfolio"  # of the supervisor's own pid file and log
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -36,6 +37,7 @@ class _Child:
     group: int  # those started by one call are stopped together
     process: Process
     restarts: int = 0
+    refusals: int = 0
     restart_at: float | None = None
 
 
@@ -92,6 +94,11 @@ class Supervisor:
         """How often each ended and was started again."""
         return {child.command.name: child.restarts for child in list(self._children)}
 
+    def refusing(self) -> list[Command]:
+        """Those that ended twice since they say that a setting does not fit. Once may pass, as
+        where a folder is not free yet."""
+        return [child.command for child in list(self._children) if child.refusals > 1]
+
     def wait(self) -> None:
         """Return when a signal asks for the end."""
         try:
@@ -137,6 +144,7 @@ class Supervisor:
             status = child.process.status()
             if status is not None:
                 self._report(f"{child.command.name} {_ended(status)}; see {child.command.log}")
+                child.refusals += status == USAGE
                 child.restart_at = now + RESTART_AFTER_SECONDS
         elif now >= child.restart_at and not _runs_elsewhere(child.command):
             try:

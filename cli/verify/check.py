@@ -100,7 +100,7 @@ class Comparison:
         self._live = live
         self._report = report
         self._unreadable = inputs.unreadable
-        transactions = sum(len(partition.transactions) for partition in inputs.partitions)
+        transactions = database.count_of_transactions()  # those that moved cash are among them
         self._ask_every = max(1, math.ceil(transactions / LIVE_TRANSACTIONS_MAX))
         self._conflicts: dict[Source, Event | Portfolio] = {}
         self._perhaps_dead: set[Source] = set()

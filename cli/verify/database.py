@@ -38,6 +38,11 @@ class Database:
         keys = ("portfolio_id", "transaction_id")
         return self._rows("transactions", keys, TRANSACTION_COLUMNS, portfolio_ids)
 
+    def count_of_transactions(self) -> int:
+        """Rows, of all portfolios."""
+        ((count,),) = self._all("SELECT count(*) FROM transactions")
+        return int(count)
+
     def disposals(self, portfolio_ids: Collection[str]) -> Rows:
         keys = ("portfolio_id", "transaction_id", "lot_id")
         return self._rows("lot_disposals", keys, DISPOSAL_COLUMNS, portfolio_ids)

@@ -1,4 +1,5 @@
 import json
+import socket
 import uuid
 from typing import Any
 
@@ -6,6 +7,7 @@ import httpx
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
+from api import body
 from api.problems import ERRORS_SHOWN_MAX
 from cli.servers import Connections
 from wire.partitioner import partition_of
@@ -223,6 +225,27 @@ def test_a_transaction_of_64_kib_is_taken_in_and_a_byte_more_is_413(api: httpx.C
 def test_a_body_of_unknown_length_is_bounded_while_it_is_read(api: httpx.Client) -> None:
     chunks = (b" " * 65_536 for _ in range(LIST_BYTES_MAX // 65_536 + 1))
     problem_of(api.post("/ingest/transactions", content=chunks), 413)
+
+
+@pytest.mark.parametrize("path", ["/ingest/transaction", "/ingest/transactions"])
+def test_who_sends_far_too_much_before_it_listens_is_told_so(api: httpx.Client, path: str) -> None:
+    """Not by a connection that is reset."""
+    size = 40 * 1024 * 1024
+    head = f"POST {path} HTTP/1.1\r\nHost: api\r\nContent-Length: {size}\r\n\r\n"
+    with socket.create_connection((api.base_url.host, api.base_url.port or 80), 30) as connection:
+        connection.sendall(head.encode())
+        connection.sendall(b" " * size)
+        assert connection.makefile("rb").readline().split()[1] == b"413"
+
+
+def test_who_sends_without_end_is_told_so_too(
+    api: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(body, "DISCARD_SECONDS_MAX", 0.5)
+    head = b"POST /ingest/transaction HTTP/1.1\r\nHost: api\r\nContent-Length: 100000\r\n\r\n"
+    with socket.create_connection((api.base_url.host, api.base_url.port or 80), 30) as connection:
+        connection.sendall(head + b" " * 70_000)  # and no more
+        assert connection.makefile("rb").readline().split()[1] == b"413"
 
 
 def test_a_list_of_more_than_8_mib_or_ten_thousand_is_413(api: httpx.Client) -> None:

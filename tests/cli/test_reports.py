@@ -170,7 +170,9 @@ def test_what_is_stale_or_without_a_value_is_said(asking: Portfolio) -> None:
     assert cells(said, "total")[-1] == "unvalued"
     assert "positions: 0 valued, 1 stale, 1 unvalued" in said
     assert "A cost of 30.00 has no value, and is in no figure above." in said
-    assert "have stale positions, and 52 unvalued ones, which are left out." in said
+    assert (
+        "have stale positions, and 52 have unvalued ones, whose worth is not in the value." in said
+    )
     assert "A cost of 30.00 has no value" in shown(asking, "summary", "P4", "--to", DAY)
     assert "the worst is unvalued" in shown(asking, "concentration", "P4", "--on", DAY)
     earned = shown(asking, "performance", "P4", "--to", DAY, "--period", "SI")

@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from cli import addresses, story, up
 from cli.addresses import Addresses
 from cli.printing import WIDTH_ON_A_PIPE
 from cli.servers import ServerError, embedded, supervise
+from cli.servers.processes import Command
 from cli.servers.supervise import Supervisor
 from tests.api.serving import served
 from tests.cli.portfolio import Portfolio, until
@@ -124,6 +126,19 @@ def test_up_waits_for_every_part_and_names_the_one_that_does_not_come(
             up.wait_until_ready(installed.settings, supervisor, Addresses(good, (good,), late))
         with pytest.raises(ServerError, match=f"the worker {late} is not ready"):
             up.wait_until_ready(installed.settings, supervisor, Addresses(good, (late,), good))
+
+
+def test_up_says_at_once_which_setting_a_part_refuses_for_good(
+    installed: Portfolio, tmp_path: Path
+) -> None:
+    program = "import pathlib, sys; print('set it back'); sys.exit(2)"
+    part = Command(name="part", argv=[sys.executable, "-c", program], log=tmp_path / "part.log")
+    waiting = FastAPI()
+    waiting.get("/readyz")(lambda: JSONResponse({"status": "joining"}, 503))
+    with served(waiting) as late, Supervisor(print) as supervisor:
+        supervisor.start(part)
+        with pytest.raises(ServerError, match=r"(?s)part refuses its settings.*set it back"):
+            up.wait_until_ready(installed.settings, supervisor, Addresses(late, (), late))
 
 
 @pytest.mark.timeout(600)

@@ -23,7 +23,14 @@ from wire.fields import Malformed, printable
 from wire.inputs import inputs_of
 from wire.objects import ERRORS_MAX
 from wire.portfolios import decode_portfolio
-from wire.transactions import TYPES, decode_transaction, read_at_once, read_by_rule
+from wire.transactions import (
+    TYPES,
+    decode_transaction,
+    identify_at_once,
+    identify_transaction,
+    read_at_once,
+    read_by_rule,
+)
 
 
 def check_readings(value: bytes) -> None:
@@ -37,6 +44,12 @@ def check_readings(value: bytes) -> None:
         assert by_rule.encoded is None
         assert inputs_of(at_once) == inputs_of(by_rule)
     assert repr(decode_transaction(value)) == repr(by_rule)
+    assert (identify_at_once(value) is None) == (at_once is None)
+    if isinstance(by_rule, Malformed):
+        assert repr(identify_transaction(value)) == repr(by_rule)
+    else:
+        identity = (by_rule.transaction_id, by_rule.portfolio_id, by_rule.version)
+        assert identify_transaction(value) == identity
 
 
 @settings(max_examples=600)
