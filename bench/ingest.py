@@ -1,7 +1,7 @@
 """How fast events come in: a file by `portfolio ingest`, and lists by POST to one API process.
 
 Nothing books them. Each way ends when Kafka has acknowledged everything, and the topic is asked
-whether it has. Beside them, the limits: a bare producer of the same bytes, the decoder alone, and
+whether it has. Beside them, the limits: a bare producer of the same bytes, the check alone, and
 a bare HTTP server that sends the events on unexamined.
 """
 
@@ -25,12 +25,11 @@ from bench.machine import Snapshot, Usage, describe
 from bench.posting import Door, require
 from bench.stage import BenchmarkError, Stage
 from bench.system import answers, environment, free_ports, running
-from calculator import Transaction
 from cli.printing import json_option
 from cli.servers import ServerError
 from streams.ends import Ends
 from wire.topics import RAW_TRANSACTIONS, Topic
-from wire.transactions import decode_transaction
+from wire.transactions import Identified, identify_transaction
 
 FILE_PER_SECOND_MIN, POST_PER_SECOND_MIN = 50_000.0, 20_000.0  # aimed at
 EVENTS_A_REQUEST = 1000
@@ -54,7 +53,7 @@ class Run:
     posted: Pace
     posted_bare: Pace
     bare: Pace
-    decoded: float  # events/s
+    checked: float  # events/s
 
 
 def run_once(stage: Stage, events: Sequence[Event], posted: int, file: Path) -> Run:
@@ -67,7 +66,7 @@ def run_once(stage: Stage, events: Sequence[Event], posted: int, file: Path) -> 
         posted=measure_post(stage, values),
         posted_bare=measure_bare_post(stage, values),
         bare=bare,
-        decoded=decoded_per_second([value for _, value in events]),
+        checked=checked_per_second([value for _, value in events]),
     )
 
 
@@ -183,11 +182,11 @@ def records_in(stage: Stage, topic: Topic) -> int:
     return sum(Ends(stage.connections.kafka).patiently(places).values())
 
 
-def decoded_per_second(values: Sequence[bytes]) -> float:
+def checked_per_second(values: Sequence[bytes]) -> float:
     """By one processor, whoever else works meanwhile."""
     begin = time.process_time()
     for value in values:
-        assert isinstance(decode_transaction(value), Transaction)
+        assert isinstance(identify_transaction(value), Identified)
     return len(values) / (time.process_time() - begin)
 
 
@@ -199,7 +198,7 @@ def figures(runs: Sequence[Run]) -> dict[str, list[Figure]]:
             rate("acknowledged", [pace.per_second for pace in files], FILE_PER_SECOND_MIN),
             rate("a core of its own would do", [alone(pace, "ingest") for pace in files]),
             rate("limit: bare producer", [run.bare.per_second for run in runs]),
-            rate("limit: decoding alone, one core", [run.decoded for run in runs]),
+            rate("limit: checking alone, one core", [run.checked for run in runs]),
             *of_usage([pace.usage for pace in files]),
         ],
         f"POST of {EVENTS_A_REQUEST:,} a request": [

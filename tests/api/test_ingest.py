@@ -227,25 +227,29 @@ def test_a_body_of_unknown_length_is_bounded_while_it_is_read(api: httpx.Client)
     problem_of(api.post("/ingest/transactions", content=chunks), 413)
 
 
-@pytest.mark.parametrize("path", ["/ingest/transaction", "/ingest/transactions"])
-def test_who_sends_far_too_much_before_it_listens_is_told_so(api: httpx.Client, path: str) -> None:
-    """Not by a connection that is reset."""
-    size = 40 * 1024 * 1024
-    head = f"POST {path} HTTP/1.1\r\nHost: api\r\nContent-Length: {size}\r\n\r\n"
+def status_told_to(api: httpx.Client, path: str, size: int, sent: int) -> bytes:
+    """To one that sends all it has before it listens, and wants the connection closed."""
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: api\r\nConnection: close\r\nContent-Length: {size}\r\n\r\n"
+    )
     with socket.create_connection((api.base_url.host, api.base_url.port or 80), 30) as connection:
-        connection.sendall(head.encode())
-        connection.sendall(b" " * size)
-        assert connection.makefile("rb").readline().split()[1] == b"413"
+        connection.sendall(head.encode() + b" " * sent)
+        return connection.makefile("rb").readline().split()[1]
 
 
-def test_who_sends_without_end_is_told_so_too(
+@pytest.mark.parametrize("path", ["/ingest/transaction", "/ingest/transactions"])
+def test_who_sends_far_too_much_is_told_so_and_finds_no_connection_reset(
+    api: httpx.Client, path: str
+) -> None:
+    size = 40 * 1024 * 1024
+    assert status_told_to(api, path, size, size) == b"413"
+
+
+def test_who_sends_too_much_and_stops_in_between_is_told_so_too(
     api: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(body, "DISCARD_SECONDS_MAX", 0.5)
-    head = b"POST /ingest/transaction HTTP/1.1\r\nHost: api\r\nContent-Length: 100000\r\n\r\n"
-    with socket.create_connection((api.base_url.host, api.base_url.port or 80), 30) as connection:
-        connection.sendall(head + b" " * 70_000)  # and no more
-        assert connection.makefile("rb").readline().split()[1] == b"413"
+    assert status_told_to(api, "/ingest/transaction", 100_000, 70_000) == b"413"
 
 
 def test_a_list_of_more_than_8_mib_or_ten_thousand_is_413(api: httpx.Client) -> None:

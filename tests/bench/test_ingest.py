@@ -11,7 +11,7 @@ def test_a_file_and_posts_are_acknowledged_and_the_limits_stand_beside_them() ->
     assert posts["acknowledged"]["median"] > 0
     assert posts["acknowledged"]["at_least"] == 20_000
     assert file["limit: bare producer"]["median"] > 0
-    assert file["limit: decoding alone, one core"]["median"] > 0
+    assert file["limit: checking alone, one core"]["median"] > 0
     assert file["CPU: ingest"]["median"] > bare["CPU: producer"]["median"] > 0
     assert posts["limit: bare HTTP and producer"]["median"] > 0
     assert posts["CPU: api"]["median"] > 0
