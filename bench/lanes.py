@@ -170,6 +170,7 @@ class Lanes:
         self.clock = Clock(profile)
         tables, share = Tables(folder, PARTITIONS), CACHED_LOTS_MAX // PARTITIONS
         self.rates = Rates()
+        self.elapsed_seconds = 0.0  # of the newest call of `book` or `follow`
         self.lanes = [
             Lane(p, tables.open(p), self.clock, share, self.rates) for p in range(PARTITIONS)
         ]
@@ -207,9 +208,10 @@ class Lanes:
 
     def _measured(self, batches: Iterable[list[Published]]) -> Cost:
         self.clock.begin()
-        before = self._cost()
+        before, began = self._cost(), time.perf_counter()
         for _ in chain(batches, self.go_on()):
             pass
+        self.elapsed_seconds = time.perf_counter() - began
         self.clock.rest()
         after = self._cost()
         return Cost(after.lanes - before.lanes, after.own_threads - before.own_threads)

@@ -16,6 +16,7 @@ from streams.rate_uses import StateRateUses
 from streams.reading import Reader, Record, keys_with
 from wire import results
 
+READ_MAX = 10_000  # entries, kept until nothing is left to book anew
 _PORTFOLIOS_MAX = 50_000
 
 
@@ -44,6 +45,8 @@ class StateJournal:
         self.holders = StateHolders(db)
         self._marked: set[bytes] = set()  # `r` keys in the state
         self._stored_replaced = set(keys_with(db, b"x"))
+        # What is taken back is booked anew batches later, and reading it is a third of that.
+        self._read: dict[tuple[str, str], Entry] = {}  # as they are stored
         for key in keys_with(db, b"r"):
             self._marked.add(key)
             portfolio_id, security_id = state.ids_of(key)
@@ -57,6 +60,8 @@ class StateJournal:
         self._begin()
 
     def _begin(self) -> None:
+        if not self.unsettled:
+            self._read.clear()
         self._found: dict[tuple[str, str], bytes | None] = {}
         self._entries: dict[tuple[str, str], Entry | None] = {}
         self._waiting: dict[tuple[str, str], Entry] = {}
@@ -151,14 +156,24 @@ class StateJournal:
         key = portfolio_id, transaction_id
         if key in self._entries:
             return self._entries[key]
-        is_found = key in self._found
-        value = self._found[key] if is_found else self._db.get(state.entry_key(*key))
-        entry = None if value is None else results.decode_result(value)
+        entry = self._read.get(key)
+        if entry is None:
+            is_found = key in self._found
+            value = self._found[key] if is_found else self._db.get(state.entry_key(*key))
+            if value is not None:
+                entry = results.decode_result(value)
+                self._keep(key, entry)
         self._entries[key] = entry
         return entry
 
+    def _keep(self, key: tuple[str, str], entry: Entry) -> None:
+        if len(self._read) == READ_MAX:
+            del self._read[next(iter(self._read))]
+        self._read[key] = entry
+
     def put_entry(self, entry: Entry) -> None:
         key = entry.content.portfolio_id, entry.content.transaction_id
+        self._read.pop(key, None)
         self._entries[key] = entry
         self._waiting[key] = entry
 

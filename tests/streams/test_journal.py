@@ -19,10 +19,13 @@ from calculator import (
     Transaction,
 )
 from calculator.holding import LOWEST
+from streams import journal as journal_module
 from streams.journal import StateJournal
 from streams.tables import Table, Tables
 from tests.calculator.trading import Event, cancel, terms, trade
 from tests.streams.books import SOURCE, Books
+from wire import results
+from wire.results import decode_result
 
 PORTFOLIOS, SECURITIES = ("P", "P 1"), ("S", "S1", "T")
 DAYS, NAMES = 3, ("A", "A.1", "B")
@@ -266,3 +269,50 @@ def test_nothing_of_a_batch_remains_in_the_next(books: Books) -> None:
     books.book(trade("A", "BUY", 1, 10, 5))
     empty = books.book()
     assert (empty.results, empty.positions, empty.changelog, empty.local) == ([], [], [], [])
+
+
+# -- entries that are taken back and booked anew, some a batch
+
+
+def begin_late(books: Books) -> None:
+    """Nine purchases, and one before them; the last three are taken back by now."""
+    books.book(*(trade(f"B{n}", "BUY", n, 1, 1) for n in range(9)))
+    books.book(trade("LATE", "BUY", -1, 1, 1), steps=3)
+    assert books.has_work
+
+
+@pytest.mark.parametrize(("kept_max", "reads"), [(journal_module.READ_MAX, 10), (2, 18)])
+def test_what_is_taken_back_is_read_once_within_a_bound(
+    books: Books, monkeypatch: pytest.MonkeyPatch, kept_max: int, reads: int
+) -> None:
+    found: list[bytes] = []
+
+    def decode(value: bytes) -> Entry:
+        found.append(value)
+        return decode_result(value)
+
+    monkeypatch.setattr(journal_module, "READ_MAX", kept_max)
+    monkeypatch.setattr(results, "decode_result", decode)
+    begin_late(books)
+    while books.has_work:
+        assert 0 < len(books.journal._read) <= kept_max
+        books.book(steps=3)
+    assert len(found) == reads
+    assert books.journal._read == {}
+    holding = books.journal.holding("P", "S")
+    assert holding is not None
+    assert holding.quantity == 10
+
+
+def test_a_version_that_comes_while_another_is_taken_back_is_booked(books: Books) -> None:
+    begin_late(books)
+    books.book(trade("B8", "BUY", 8, 5, 1, version=2), steps=1)
+    assert books.has_work
+    books.book(steps=1)
+    entry = books.journal.entry("P", "B8")
+    assert entry is not None
+    assert entry.content.version == 2
+    books.settle()
+    holding = books.journal.holding("P", "S")
+    assert holding is not None
+    assert holding.quantity == 14
