@@ -34,10 +34,19 @@ async def read_body(request: Request, bytes_max: int) -> bytes:
     async for chunk in chunks:
         body += chunk
         if len(body) > bytes_max:
-            await _discard(chunks)
+            if _waits_for_no_answer(request):
+                await _discard(chunks)
             message = f"the body has more than {bytes_max} bytes"
             raise too_large(ProblemError(pointer(), Rule.MESSAGE_MUST_FIT, message))
     return bytes(body)
+
+
+def _waits_for_no_answer(request: Request) -> bool:
+    """Whether it sends a body that is worth taking in before it is refused."""
+    size = request.headers.get("content-length", "")
+    return "expect" not in request.headers and (
+        not size.isdecimal() or int(size) <= DISCARDED_BYTES_MAX
+    )
 
 
 async def _discard(chunks: AsyncIterator[bytes]) -> None:

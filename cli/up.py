@@ -28,7 +28,7 @@ from streams.topics import TopicsMismatch, create_topics
 READY_SECONDS_MAX = 120.0
 # The first start also fetches Kafka's jars.
 DETACHED_SECONDS_MAX = 600.0
-LINES_OF_A_REFUSAL = 1
+LINES_OF_A_REFUSAL = 3
 
 
 @click.command()

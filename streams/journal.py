@@ -11,12 +11,12 @@ from itertools import islice
 from calculator import Entry, Holding, Order, Portfolio, Source, Transaction
 from streams import state
 from streams.holders import StateHolders
-from streams.kept import HoldingCache, KeptHolding
+from streams.kept import EntryCache, HoldingCache, KeptHolding
 from streams.rate_uses import StateRateUses
 from streams.reading import Reader, Record, keys_with
 from wire import results
 
-READ_MAX = 10_000  # entries, kept until nothing is left to book anew
+READ_DISPOSALS_MAX = 40_000  # kept until nothing is left to book anew
 _PORTFOLIOS_MAX = 50_000
 
 
@@ -45,8 +45,7 @@ class StateJournal:
         self.holders = StateHolders(db)
         self._marked: set[bytes] = set()  # `r` keys in the state
         self._stored_replaced = set(keys_with(db, b"x"))
-        # What is taken back is booked anew batches later, and reading it is a third of that.
-        self._read: dict[tuple[str, str], Entry] = {}  # as they are stored
+        self._read = EntryCache(READ_DISPOSALS_MAX)
         for key in keys_with(db, b"r"):
             self._marked.add(key)
             portfolio_id, security_id = state.ids_of(key)
@@ -162,18 +161,13 @@ class StateJournal:
             value = self._found[key] if is_found else self._db.get(state.entry_key(*key))
             if value is not None:
                 entry = results.decode_result(value)
-                self._keep(key, entry)
+                self._read.put(key, entry)
         self._entries[key] = entry
         return entry
 
-    def _keep(self, key: tuple[str, str], entry: Entry) -> None:
-        if len(self._read) == READ_MAX:
-            del self._read[next(iter(self._read))]
-        self._read[key] = entry
-
     def put_entry(self, entry: Entry) -> None:
         key = entry.content.portfolio_id, entry.content.transaction_id
-        self._read.pop(key, None)
+        self._read.drop(key)
         self._entries[key] = entry
         self._waiting[key] = entry
 

@@ -27,6 +27,7 @@ RESTART_AFTER_SECONDS = 1.0
 POLL_SECONDS = 0.1
 START_TIMEOUT_SECONDS = 60.0
 USAGE = 2  # what a program ends with whose settings do not fit
+REFUSED_SECONDS_MIN = 10.0
 NAME = "portfolio"  # of the supervisor's own pid file and log
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -37,7 +38,7 @@ class _Child:
     group: int  # those started by one call are stopped together
     process: Process
     restarts: int = 0
-    refusals: int = 0
+    refused_at: float | None = None  # for the first time
     restart_at: float | None = None
 
 
@@ -95,9 +96,14 @@ class Supervisor:
         return {child.command.name: child.restarts for child in list(self._children)}
 
     def refusing(self) -> list[Command]:
-        """Those that ended twice since they say that a setting does not fit. Once may pass, as
-        where a folder is not free yet."""
-        return [child.command for child in list(self._children) if child.refusals > 1]
+        """Those that end since they say that a setting does not fit, and have for some time: that
+        a folder or a port is not free may pass."""
+        since = time.monotonic() - REFUSED_SECONDS_MIN
+        return [
+            child.command
+            for child in list(self._children)
+            if child.refused_at is not None and child.refused_at < since
+        ]
 
     def wait(self) -> None:
         """Return when a signal asks for the end."""
@@ -144,7 +150,10 @@ class Supervisor:
             status = child.process.status()
             if status is not None:
                 self._report(f"{child.command.name} {_ended(status)}; see {child.command.log}")
-                child.refusals += status == USAGE
+                if status != USAGE:
+                    child.refused_at = None
+                elif child.refused_at is None:
+                    child.refused_at = now
                 child.restart_at = now + RESTART_AFTER_SECONDS
         elif now >= child.restart_at and not _runs_elsewhere(child.command):
             try:

@@ -100,7 +100,9 @@ class Comparison:
         self._live = live
         self._report = report
         self._unreadable = inputs.unreadable
-        transactions = database.count_of_transactions()  # those that moved cash are among them
+        # Those that move cash are in no input; of a table without its rows inputs are the measure.
+        inputs_count = sum(len(partition.transactions) for partition in inputs.partitions)
+        transactions = max(inputs_count, database.count_of_transactions())
         self._ask_every = max(1, math.ceil(transactions / LIVE_TRANSACTIONS_MAX))
         self._conflicts: dict[Source, Event | Portfolio] = {}
         self._perhaps_dead: set[Source] = set()

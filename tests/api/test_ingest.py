@@ -1,6 +1,7 @@
 import json
 import socket
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 import httpx
@@ -227,14 +228,17 @@ def test_a_body_of_unknown_length_is_bounded_while_it_is_read(api: httpx.Client)
     problem_of(api.post("/ingest/transactions", content=chunks), 413)
 
 
-def status_told_to(api: httpx.Client, path: str, size: int, sent: int) -> bytes:
+def status_told_to(
+    api: httpx.Client, path: str, size: int, sent: int, more: Sequence[str] = ()
+) -> bytes:
     """To one that sends all it has before it listens, and wants the connection closed."""
-    head = (
-        f"POST {path} HTTP/1.1\r\nHost: api\r\nConnection: close\r\nContent-Length: {size}\r\n\r\n"
-    )
-    with socket.create_connection((api.base_url.host, api.base_url.port or 80), 30) as connection:
+    fields = ["Host: api", "Connection: close", f"Content-Length: {size}", *more]
+    head = "\r\n".join([f"POST {path} HTTP/1.1", *fields, "\r\n"])
+    with socket.create_connection((api.base_url.host, api.base_url.port or 80), 20) as connection:
         connection.sendall(head.encode() + b" " * sent)
-        return connection.makefile("rb").readline().split()[1]
+        told = connection.makefile("rb")
+        statuses = [line.split()[1] for line in told if line.startswith(b"HTTP")]
+    return next(status for status in statuses if status != b"100")
 
 
 @pytest.mark.parametrize("path", ["/ingest/transaction", "/ingest/transactions"])
@@ -250,6 +254,18 @@ def test_who_sends_too_much_and_stops_in_between_is_told_so_too(
 ) -> None:
     monkeypatch.setattr(body, "DISCARD_SECONDS_MAX", 0.5)
     assert status_told_to(api, "/ingest/transaction", 100_000, 70_000) == b"413"
+
+
+@pytest.mark.parametrize(
+    ("size", "more"),
+    [(100_000, ["Expect: 100-continue"]), (body.DISCARDED_BYTES_MAX + 1, [])],
+    ids=["it waits for an answer", "it is too much to take in"],
+)
+def test_who_would_send_more_is_told_at_once(
+    api: httpx.Client, monkeypatch: pytest.MonkeyPatch, size: int, more: list[str]
+) -> None:
+    monkeypatch.setattr(body, "DISCARD_SECONDS_MAX", 60)
+    assert status_told_to(api, "/ingest/transaction", size, 70_000, more) == b"413"
 
 
 def test_a_list_of_more_than_8_mib_or_ten_thousand_is_413(api: httpx.Client) -> None:

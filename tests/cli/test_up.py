@@ -129,8 +129,9 @@ def test_up_waits_for_every_part_and_names_the_one_that_does_not_come(
 
 
 def test_up_says_at_once_which_setting_a_part_refuses_for_good(
-    installed: Portfolio, tmp_path: Path
+    installed: Portfolio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(supervise, "REFUSED_SECONDS_MIN", 2.0)
     program = "import pathlib, sys; print('set it back'); sys.exit(2)"
     part = Command(name="part", argv=[sys.executable, "-c", program], log=tmp_path / "part.log")
     waiting = FastAPI()

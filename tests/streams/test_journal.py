@@ -281,9 +281,11 @@ def begin_late(books: Books) -> None:
     assert books.has_work
 
 
-@pytest.mark.parametrize(("kept_max", "reads"), [(journal_module.READ_MAX, 10), (2, 18)])
+@pytest.mark.parametrize(
+    ("disposals_max", "reads"), [(journal_module.READ_DISPOSALS_MAX, 10), (6, 18)]
+)
 def test_what_is_taken_back_is_read_once_within_a_bound(
-    books: Books, monkeypatch: pytest.MonkeyPatch, kept_max: int, reads: int
+    books: Books, monkeypatch: pytest.MonkeyPatch, disposals_max: int, reads: int
 ) -> None:
     found: list[bytes] = []
 
@@ -291,14 +293,15 @@ def test_what_is_taken_back_is_read_once_within_a_bound(
         found.append(value)
         return decode_result(value)
 
-    monkeypatch.setattr(journal_module, "READ_MAX", kept_max)
+    monkeypatch.setattr(journal_module, "READ_DISPOSALS_MAX", disposals_max)
+    books.reload()
     monkeypatch.setattr(results, "decode_result", decode)
     begin_late(books)
     while books.has_work:
-        assert 0 < len(books.journal._read) <= kept_max
+        assert 0 < books.journal._read.disposals <= disposals_max
         books.book(steps=3)
     assert len(found) == reads
-    assert books.journal._read == {}
+    assert books.journal._read.disposals == 0
     holding = books.journal.holding("P", "S")
     assert holding is not None
     assert holding.quantity == 10

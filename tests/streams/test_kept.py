@@ -5,9 +5,9 @@ from random import Random
 
 import pytest
 
-from calculator import EXACT, Holding, Lot, MemoryJournal, ReliefMethod
+from calculator import EXACT, Booked, Entry, Holding, Lot, MemoryJournal, ReliefMethod
 from streams import state
-from streams.kept import HoldingCache, KeptHolding
+from streams.kept import EntryCache, HoldingCache, KeptHolding
 from streams.tables import Table
 from tests.calculator.trading import METHODS, Event, on, one_by_one, terms, trade
 from tests.streams.books import Books, pages_in
@@ -327,3 +327,38 @@ def test_books_do_not_depend_on_how_much_is_cached(table: Table, lots_max: int) 
         assert wanted is not None
         assert list(held.lots) == list(wanted.lots)
         assert held.realized_gain_loss == wanted.realized_gain_loss
+
+
+def sold(books: Books) -> Entry:
+    entry = books.journal.entry("P", "SALE")
+    assert entry is not None
+    assert isinstance(entry.outcome, Booked)
+    assert len(entry.outcome.disposals) == 9
+    return entry
+
+
+def test_entries_are_kept_within_a_bound_of_their_disposals(table: Table) -> None:
+    books = Books(table)
+    books.book(*purchases(9), trade("SALE", "SELL", 20, 90, 1))
+    sale, purchase = sold(books), books.journal.entry("P", "B0")
+    assert purchase is not None
+    cache = EntryCache(disposals_max=12)  # those of the sale, and its own three
+    for name in ("B0", "B1"):
+        cache.put(("P", name), purchase)
+    assert cache.disposals == 6
+    cache.put(("P", "SALE"), sale)
+    assert (cache.get(("P", "B0")), cache.get(("P", "SALE"))) == (None, sale)
+    assert cache.disposals == 12
+    sale.outcome = None  # it changes, and is dropped as what it was
+    cache.drop(("P", "SALE"))
+    cache.drop(("P", "SALE"))
+    assert cache.disposals == 0
+
+
+def test_an_entry_too_large_for_the_bound_is_not_kept(table: Table) -> None:
+    books = Books(table)
+    books.book(*purchases(9), trade("SALE", "SELL", 20, 90, 1))
+    cache = EntryCache(disposals_max=11)
+    cache.put(("P", "SALE"), sold(books))
+    assert cache.get(("P", "SALE")) is None
+    assert cache.disposals == 0
