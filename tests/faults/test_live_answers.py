@@ -17,7 +17,7 @@ CLIENTS, PORTFOLIO_COUNT, SECURITY_COUNT = 8, 16, 3
 EVENTS, EVENTS_LONG = 2_500, 20_000
 PER_SECOND = 150.0
 WAITED_SECONDS = 1.0
-MOMENTS = 25  # at which somebody was answered, on the slowest of machines
+MOMENTS = 10  # at which somebody was answered, on the slowest of machines
 
 
 def kill(cast: Cast, worker: str) -> None:
