@@ -11,7 +11,7 @@ from itertools import islice
 from calculator import Entry, Holding, Order, Portfolio, Source, Transaction
 from streams import state
 from streams.holders import StateHolders
-from streams.kept import EntryCache, HoldingCache, KeptHolding
+from streams.kept import Cache, KeptHolding, disposals_of, lots_of
 from streams.rate_uses import StateRateUses
 from streams.reading import Reader, Record, keys_with
 from wire import results
@@ -37,7 +37,7 @@ class StateJournal:
 
     def __init__(self, db: Reader, lots_max: int) -> None:
         self._db = db
-        self._cache = HoldingCache(lots_max)
+        self._cache = Cache(lots_max, lots_of)
         self._portfolios: dict[str, state.PortfolioRecord | None] = {}
         self.unsettled: dict[tuple[str, str], None] = {}
         self.walks: dict[str, str] = {}
@@ -45,7 +45,9 @@ class StateJournal:
         self.holders = StateHolders(db)
         self._marked: set[bytes] = set()  # `r` keys in the state
         self._stored_replaced = set(keys_with(db, b"x"))
-        self._read = EntryCache(READ_DISPOSALS_MAX)
+        # As they are stored: what is taken back is booked anew batches later, and reading it is a
+        # third of that.
+        self._read = Cache(READ_DISPOSALS_MAX, disposals_of)
         for key in keys_with(db, b"r"):
             self._marked.add(key)
             portfolio_id, security_id = state.ids_of(key)
@@ -73,7 +75,7 @@ class StateJournal:
 
     @property
     def cached_lots(self) -> int:
-        return self._cache.lots
+        return self._cache.size
 
     # -- portfolios
 

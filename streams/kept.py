@@ -1,7 +1,8 @@
 """What is kept between batches: holdings, decoded, with the lots at hand, and entries."""
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Generic, TypeVar
 
 from calculator import Booked, Entry, Holding, OpenLots
 from streams import state
@@ -9,6 +10,7 @@ from streams.pages import PagedLots, Pages, open_pages
 from streams.sums import NOTHING, Sums, sums
 
 _DISPOSALS_OF_AN_ENTRY = 3  # as much memory
+V = TypeVar("V")
 
 
 def sums_now(before: Sums, lots: OpenLots) -> Sums:
@@ -115,65 +117,47 @@ class KeptHolding:
         assert cost_local == holding.cost_local, "local cost is conserved"
 
 
-class HoldingCache:
-    """The holdings used last, bounded by the number of lots at hand."""
+def lots_of(kept: KeptHolding) -> int:
+    """At hand, and one more for the holding."""
+    return kept.lots_at_hand + 1
 
-    def __init__(self, lots_max: int) -> None:
-        self._lots_max = lots_max
-        self._kept: OrderedDict[tuple[str, str], tuple[KeptHolding, int]] = OrderedDict()
-        self.lots = 0  # at hand, each holding counted as one more
 
-    def get(self, key: tuple[str, str]) -> KeptHolding | None:
+def disposals_of(entry: Entry) -> int:
+    """And some more for the entry, so that 40,000 take 30 MB."""
+    disposals = entry.outcome.disposals if isinstance(entry.outcome, Booked) else ()
+    return _DISPOSALS_OF_AN_ENTRY + len(disposals)
+
+
+class Cache(Generic[V]):
+    """The values used last, bounded by their sizes together: each as large as it was when it was
+    put."""
+
+    def __init__(self, size_max: int, size_of: Callable[[V], int]) -> None:
+        self._size_max = size_max
+        self._size_of = size_of
+        self._kept: OrderedDict[tuple[str, str], tuple[V, int]] = OrderedDict()
+        self.size = 0
+
+    def get(self, key: tuple[str, str]) -> V | None:
         found = self._kept.get(key)
         if found is None:
             return None
         self._kept.move_to_end(key)
         return found[0]
 
-    def put(self, key: tuple[str, str], kept: KeptHolding) -> None:
+    def put(self, key: tuple[str, str], value: V) -> None:
         self.drop(key)
-        size = kept.lots_at_hand + 1
-        self._kept[key] = kept, size
-        self.lots += size
-        while self.lots > self._lots_max:
+        size = self._size_of(value)
+        self._kept[key] = value, size
+        self.size += size
+        while self.size > self._size_max:
             _, (_, size) = self._kept.popitem(last=False)
-            self.lots -= size
+            self.size -= size
 
     def drop(self, key: tuple[str, str]) -> None:
         _, size = self._kept.pop(key, (None, 0))
-        self.lots -= size
-
-
-class EntryCache:
-    """Entries as they are stored, those read last: what is taken back is booked anew batches
-    later, and reading it is a third of that. Bounded by disposals, of which an entry counts as
-    some more: 40,000 take 30 MB."""
-
-    def __init__(self, disposals_max: int) -> None:
-        self._disposals_max = disposals_max
-        self._kept: OrderedDict[tuple[str, str], tuple[Entry, int]] = OrderedDict()
-        self.disposals = 0
-
-    def get(self, key: tuple[str, str]) -> Entry | None:
-        found = self._kept.get(key)
-        return None if found is None else found[0]
-
-    def put(self, key: tuple[str, str], entry: Entry) -> None:
-        """For one that is not there."""
-        size = _DISPOSALS_OF_AN_ENTRY
-        if isinstance(entry.outcome, Booked):
-            size += len(entry.outcome.disposals)
-        self._kept[key] = entry, size
-        self.disposals += size
-        while self.disposals > self._disposals_max:
-            _, (_, size) = self._kept.popitem(last=False)
-            self.disposals -= size
-
-    def drop(self, key: tuple[str, str]) -> None:
-        """For one that is changed."""
-        _, size = self._kept.pop(key, (None, 0))
-        self.disposals -= size
+        self.size -= size
 
     def clear(self) -> None:
         self._kept.clear()
-        self.disposals = 0
+        self.size = 0

@@ -7,11 +7,11 @@ they came needs no `Transaction`: `identify_transaction` refuses the same, and m
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeVar
 
 import msgspec
 from msgspec import Raw
@@ -46,6 +46,7 @@ CANCEL: Literal["CANCEL"] = "CANCEL"
 _Type = TransactionType | Literal["CANCEL"]
 TYPES: dict[str, TransactionType] = {each.value: each for each in TransactionType}
 ZERO = Decimal(0)
+T = TypeVar("T")
 
 
 class Identified(NamedTuple):
@@ -263,38 +264,32 @@ _struct = msgspec.json.Decoder(_Event).decode
 _texts = msgspec.structs.astuple
 
 
-_NO_EVENT = (msgspec.MsgspecError, ValueError, RecursionError)
-
-
 def read_at_once(value: bytes | None) -> Transaction | None:
     """A valid event of the usual form; None for everything else, valid or not."""
-    try:
-        match = _match(value)
-        return None if match is None else _transaction(*match.groups())
-    except _NO_EVENT:
-        return None
+    return _at_once(value, _transaction)
 
 
 def identify_at_once(value: bytes | None) -> Identified | None:
     """Likewise."""
-    try:
-        match = _match(value)
-        return None if match is None else _identity(*match.groups())
-    except _NO_EVENT:
-        return None
+    return _at_once(value, _identity)
 
 
-def _match(value: bytes | None) -> re.Match[str] | None:
-    """The texts of the fields, in the order of FIELDS; may raise _NO_EVENT."""
+def _at_once(value: bytes | None, make: Callable[..., T | None]) -> T | None:
+    """What is made of the texts of the fields, which come in the order of FIELDS."""
     if value is None or len(value) > MESSAGE_BYTES_MAX:
         return None
-    text = b"\n".join(_texts(_struct(value))).decode("ascii")
-    match = _event(text)
-    # Of a field given twice only the last is in `text`, so the message has more quotes than
-    # the text and the names in it: every field has those of its name, whatever its value.
-    if match is None or value.count(b'"') != text.count('"') + 2 * (len(FIELDS) - text.count("~")):
+    try:
+        text = b"\n".join(_texts(_struct(value))).decode("ascii")
+        match = _event(text)
+        # Of a field given twice only the last is in `text`, so the message has more quotes than
+        # the text and the names in it: every field has those of its name, whatever its value.
+        if match is None or value.count(b'"') != text.count('"') + 2 * (
+            len(FIELDS) - text.count("~")
+        ):
+            return None
+        return make(*match.groups())
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
-    return match
 
 
 def _type_of(

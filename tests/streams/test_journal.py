@@ -298,10 +298,10 @@ def test_what_is_taken_back_is_read_once_within_a_bound(
     monkeypatch.setattr(results, "decode_result", decode)
     begin_late(books)
     while books.has_work:
-        assert 0 < books.journal._read.disposals <= disposals_max
+        assert 0 < books.journal._read.size <= disposals_max
         books.book(steps=3)
     assert len(found) == reads
-    assert books.journal._read.disposals == 0
+    assert books.journal._read.size == 0
     holding = books.journal.holding("P", "S")
     assert holding is not None
     assert holding.quantity == 10

@@ -7,7 +7,7 @@ import pytest
 
 from calculator import EXACT, Booked, Entry, Holding, Lot, MemoryJournal, ReliefMethod
 from streams import state
-from streams.kept import EntryCache, HoldingCache, KeptHolding
+from streams.kept import Cache, KeptHolding, disposals_of, lots_of
 from streams.tables import Table
 from tests.calculator.trading import METHODS, Event, on, one_by_one, terms, trade
 from tests.streams.books import Books, pages_in
@@ -275,33 +275,33 @@ def kept(security: str, lots: int) -> KeptHolding:
 
 
 def test_the_cache_drops_what_was_used_longest_ago_to_stay_within_its_bound() -> None:
-    cache = HoldingCache(lots_max=20)
+    cache = Cache(20, lots_of)
     for name in "ABC":
         cache.put(("P", name), kept(name, 5))
     assert cache.get(("P", "A")) is not None
     cache.put(("P", "D"), kept("D", 5))
     assert cache.get(("P", "B")) is None
     assert [name for name in "ABCD" if cache.get(("P", name))] == ["A", "C", "D"]
-    assert cache.lots == 3 * 6
+    assert cache.size == 3 * 6
 
 
 def test_the_cache_counts_a_holding_that_grew_by_its_new_size() -> None:
-    cache = HoldingCache(lots_max=20)
+    cache = Cache(20, lots_of)
     cache.put(("P", "A"), kept("A", 2))
     cache.put(("P", "A"), kept("A", 9))
-    assert cache.lots == 10
+    assert cache.size == 10
     cache.drop(("P", "A"))
     cache.drop(("P", "A"))
-    assert cache.lots == 0
+    assert cache.size == 0
 
 
 def test_a_holding_larger_than_the_bound_is_not_cached() -> None:
-    cache = HoldingCache(lots_max=20)
+    cache = Cache(20, lots_of)
     cache.put(("P", "A"), kept("A", 5))
     cache.put(("P", "B"), kept("B", 20))
     assert cache.get(("P", "A")) is None
     assert cache.get(("P", "B")) is None
-    assert cache.lots == 0
+    assert cache.size == 0
 
 
 def test_only_the_lots_at_hand_count(table: Table) -> None:
@@ -342,23 +342,23 @@ def test_entries_are_kept_within_a_bound_of_their_disposals(table: Table) -> Non
     books.book(*purchases(9), trade("SALE", "SELL", 20, 90, 1))
     sale, purchase = sold(books), books.journal.entry("P", "B0")
     assert purchase is not None
-    cache = EntryCache(disposals_max=12)  # those of the sale, and its own three
+    cache = Cache(12, disposals_of)  # those of the sale, and its own three
     for name in ("B0", "B1"):
         cache.put(("P", name), purchase)
-    assert cache.disposals == 6
+    assert cache.size == 6
     cache.put(("P", "SALE"), sale)
     assert (cache.get(("P", "B0")), cache.get(("P", "SALE"))) == (None, sale)
-    assert cache.disposals == 12
+    assert cache.size == 12
     sale.outcome = None  # it changes, and is dropped as what it was
     cache.drop(("P", "SALE"))
     cache.drop(("P", "SALE"))
-    assert cache.disposals == 0
+    assert cache.size == 0
 
 
 def test_an_entry_too_large_for_the_bound_is_not_kept(table: Table) -> None:
     books = Books(table)
     books.book(*purchases(9), trade("SALE", "SELL", 20, 90, 1))
-    cache = EntryCache(disposals_max=11)
+    cache = Cache(11, disposals_of)
     cache.put(("P", "SALE"), sold(books))
     assert cache.get(("P", "SALE")) is None
-    assert cache.disposals == 0
+    assert cache.size == 0
