@@ -1,9 +1,6 @@
 """Reads the bodies of requests: bounded, and lists cut into the bytes of their elements."""
 
-import asyncio
 import re
-from collections.abc import AsyncIterator
-from contextlib import suppress
 from http import HTTPStatus
 
 import msgspec
@@ -14,8 +11,6 @@ from wire.fields import Rule, printable
 
 LIST_BYTES_MAX = 8 * 1024 * 1024
 LIST_LENGTH_MAX = 10_000
-DISCARDED_BYTES_MAX = 64 * 1024 * 1024
-DISCARD_SECONDS_MAX = 5.0
 
 # A JSON object of one member, up to its value, and what may follow the value.
 _HEAD = re.compile(rb'\s*\{\s*"(?:[^"\\]|\\.)*"\s*:\s*')
@@ -30,35 +25,13 @@ _read_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 async def read_body(request: Request, bytes_max: int) -> bytes:
     """The body as it was sent; too much of it is refused before it is all here."""
     _check_headers(request)
-    body, chunks = bytearray(), request.stream()
-    async for chunk in chunks:
+    body = bytearray()
+    async for chunk in request.stream():
         body += chunk
         if len(body) > bytes_max:
-            if _waits_for_no_answer(request):
-                await _discard(chunks)
             message = f"the body has more than {bytes_max} bytes"
             raise too_large(ProblemError(pointer(), Rule.MESSAGE_MUST_FIT, message))
     return bytes(body)
-
-
-def _waits_for_no_answer(request: Request) -> bool:
-    """Whether it sends a body that is worth taking in before it is refused."""
-    size = request.headers.get("content-length", "")
-    return "expect" not in request.headers and (
-        not size.isdecimal() or int(size) <= DISCARDED_BYTES_MAX
-    )
-
-
-async def _discard(chunks: AsyncIterator[bytes]) -> None:
-    """Take in what is left, within bounds. Most clients send all before they read an answer, and
-    where the rest is not taken in they find the connection reset instead of one."""
-    size = 0
-    with suppress(TimeoutError):
-        async with asyncio.timeout(DISCARD_SECONDS_MAX):
-            async for chunk in chunks:
-                size += len(chunk)
-                if size > DISCARDED_BYTES_MAX:
-                    return
 
 
 def _check_headers(request: Request) -> None:

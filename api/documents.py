@@ -313,7 +313,9 @@ class ProblemError(Document):
         description="A JSON pointer into the body, or /path/NAME, /query/NAME, /header/NAME.",
         examples=["/transactions/3/quantity"],
     )
-    rule: str = Field(examples=["quantity_must_be_positive"])
+    rule: str = Field(
+        pattern="^[a-z0-9_]+_must_[a-z0-9_]+$", examples=["quantity_must_be_positive"]
+    )
     message: str
 
 

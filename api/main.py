@@ -30,6 +30,7 @@ from api.live import Workers
 from api.measure import Measure
 from api.parameters import given_once
 from api.publish import Publisher
+from api.remainders import Remainders
 from api.reports import Reports
 from api.settings import ApiSettings
 from api.stream import Streams
@@ -78,6 +79,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.streams = streams  # for `api.server`
+    app.add_middleware(Remainders)
     app.add_middleware(Measure, registry=registry)
     app.add_middleware(Heads)
     problems.install(app)

@@ -152,6 +152,7 @@ class Waiting(BaseModel):
         WAIT_SECONDS_DEFAULT,
         gt=0,
         le=WAIT_SECONDS_MAX,
+        allow_inf_nan=False,
         description="Seconds to wait at most; then the answer is 202.",
     )
 

@@ -17,6 +17,20 @@ from starlette.requests import ClientDisconnect
 MEDIA_TYPE = "application/problem+json"
 ERRORS_SHOWN_MAX = 100
 
+# How pydantic calls what is wrong with a parameter: our rule, and the message.
+_OF_PARAMETERS = {
+    "extra_forbidden": ("parameter_must_be_known", "there is no such parameter"),
+    "literal_error": ("parameter_must_be_one_of_its_values", "it is not {expected}"),
+    "int_parsing": ("parameter_must_be_an_integer", "it is no whole number"),
+    "int_parsing_size": ("parameter_must_be_an_integer", "it has too many digits"),
+    "float_parsing": ("parameter_must_be_a_number", "it is no number"),
+    "finite_number": ("parameter_must_be_a_number", "it is no finite number"),
+    "greater_than": ("parameter_must_be_in_range", "it is not more than {gt:g}"),
+    "greater_than_equal": ("parameter_must_be_in_range", "it is less than {ge}"),
+    "less_than_equal": ("parameter_must_be_in_range", "it is more than {le:g}"),
+    "string_too_long": ("parameter_must_fit", "it has more than {max_length} characters"),
+}
+
 
 def pointer(*steps: str | int) -> str:
     """RFC 6901."""
@@ -128,7 +142,8 @@ def install(app: FastAPI) -> None:
 
 
 def _of_parameter(error: Mapping[str, Any]) -> ProblemError:
-    at = pointer(*error["loc"])
-    if error["type"] == "extra_forbidden":
-        return ProblemError(at, "parameter_must_be_known", "there is no such parameter")
-    return ProblemError(at, error["type"], error["msg"])
+    # What is not pydantic's is a rule of ours already.
+    rule, message = _OF_PARAMETERS.get(error["type"], (error["type"], error["msg"]))
+    if error["type"] in _OF_PARAMETERS:
+        message = message.format(**error.get("ctx", {}))
+    return ProblemError(pointer(*error["loc"]), rule, message)

@@ -277,6 +277,28 @@ def test_bad_parameters_are_422_and_named(
     assert error["pointer"] == pointer
 
 
+@pytest.mark.parametrize(
+    ("path", "query", "rule", "message"),
+    [
+        (TRANSACTIONS, "what=1", "parameter_must_be_known", "there is no such parameter"),
+        (TRANSACTIONS, "limit=many", "parameter_must_be_an_integer", "it is no whole number"),
+        (TRANSACTIONS, "limit=" + "9" * 5000, "parameter_must_be_an_integer", "it has too many digits"),
+        (TRANSACTIONS, "limit=1e3", "parameter_must_be_an_integer", "it is no whole number"),
+        (TRANSACTIONS, "limit=0", "parameter_must_be_in_range", "it is less than 1"),
+        (TRANSACTIONS, "limit=1001", "parameter_must_be_in_range", "it is more than 1000"),
+        (TRANSACTIONS, "status=booked", "parameter_must_be_one_of_its_values",
+         "it is not 'BOOKED', 'REJECTED', 'PENDING' or 'CANCELLED'"),
+        (TRANSACTIONS, "cursor=" + "A" * 2001, "parameter_must_fit", "it has more than 2000 characters"),
+        ("/portfolios/P1/concentration", "top=0", "parameter_must_be_in_range", "it is less than 1"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_parameter_is_said_in_our_words(
+    api: httpx.Client, path: str, query: str, rule: str, message: str
+) -> None:
+    [error] = problem_of(api.get(f"{path}?{query}"), 422)["errors"]
+    assert (error["rule"], error["message"]) == (rule, message)
+
+
 def test_a_cursor_that_was_tampered_with_is_422(stocked: httpx.Client) -> None:
     cursor = stocked.get(TRANSACTIONS, params={"limit": 2}).json()["next"]
     for index, character in enumerate(cursor):

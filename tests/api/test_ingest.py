@@ -1,14 +1,11 @@
 import json
-import socket
 import uuid
-from collections.abc import Sequence
 from typing import Any
 
 import httpx
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
-from api import body
 from api.problems import ERRORS_SHOWN_MAX
 from cli.servers import Connections
 from wire.partitioner import partition_of
@@ -228,46 +225,6 @@ def test_a_body_of_unknown_length_is_bounded_while_it_is_read(api: httpx.Client)
     problem_of(api.post("/ingest/transactions", content=chunks), 413)
 
 
-def status_told_to(
-    api: httpx.Client, path: str, size: int, sent: int, more: Sequence[str] = ()
-) -> bytes:
-    """To one that sends all it has before it listens, and wants the connection closed."""
-    fields = ["Host: api", "Connection: close", f"Content-Length: {size}", *more]
-    head = "\r\n".join([f"POST {path} HTTP/1.1", *fields, "\r\n"])
-    with socket.create_connection((api.base_url.host, api.base_url.port or 80), 20) as connection:
-        connection.sendall(head.encode() + b" " * sent)
-        told = connection.makefile("rb")
-        statuses = [line.split()[1] for line in told if line.startswith(b"HTTP")]
-    return next(status for status in statuses if status != b"100")
-
-
-@pytest.mark.parametrize("path", ["/ingest/transaction", "/ingest/transactions"])
-def test_who_sends_far_too_much_is_told_so_and_finds_no_connection_reset(
-    api: httpx.Client, path: str
-) -> None:
-    size = 40 * 1024 * 1024
-    assert status_told_to(api, path, size, size) == b"413"
-
-
-def test_who_sends_too_much_and_stops_in_between_is_told_so_too(
-    api: httpx.Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(body, "DISCARD_SECONDS_MAX", 0.5)
-    assert status_told_to(api, "/ingest/transaction", 100_000, 70_000) == b"413"
-
-
-@pytest.mark.parametrize(
-    ("size", "more"),
-    [(100_000, ["Expect: 100-continue"]), (body.DISCARDED_BYTES_MAX + 1, [])],
-    ids=["it waits for an answer", "it is too much to take in"],
-)
-def test_who_would_send_more_is_told_at_once(
-    api: httpx.Client, monkeypatch: pytest.MonkeyPatch, size: int, more: list[str]
-) -> None:
-    monkeypatch.setattr(body, "DISCARD_SECONDS_MAX", 60)
-    assert status_told_to(api, "/ingest/transaction", size, 70_000, more) == b"413"
-
-
 def test_a_list_of_more_than_8_mib_or_ten_thousand_is_413(api: httpx.Client) -> None:
     too_long = api.post("/ingest/transactions", content=b" " * (LIST_BYTES_MAX + 1))
     assert errors_of(too_long, 413) == [("", "message_must_fit")]
@@ -305,16 +262,23 @@ def test_only_json_as_it_is_is_read(
 
 
 @pytest.mark.parametrize(
-    ("query", "pointer"),
+    ("query", "name", "rule", "message"),
     [
-        ("wait=maybe", "/query/wait"), ("wait=applied&timeout=0", "/query/timeout"),
-        ("timeout=61", "/query/timeout"), ("timeout=nan", "/query/timeout"),
-        ("timeout=soon", "/query/timeout"), ("wiat=applied", "/query/wiat"),
+        ("wait=maybe", "wait", "parameter_must_be_one_of_its_values", "it is not 'applied'"),
+        ("wait=applied&timeout=0", "timeout", "parameter_must_be_in_range", "it is not more than 0"),
+        ("timeout=61", "timeout", "parameter_must_be_in_range", "it is more than 60"),
+        ("timeout=nan", "timeout", "parameter_must_be_a_number", "it is no finite number"),
+        ("timeout=inf", "timeout", "parameter_must_be_a_number", "it is no finite number"),
+        ("timeout=soon", "timeout", "parameter_must_be_a_number", "it is no number"),
+        ("wiat=applied", "wiat", "parameter_must_be_known", "there is no such parameter"),
     ],
 )  # fmt: skip
-def test_waiting_is_bounded_and_spelled_right(api: httpx.Client, query: str, pointer: str) -> None:
-    [(found, _)] = errors_of(api.post(f"/ingest/transaction?{query}", json=buy()))
-    assert found == pointer
+def test_waiting_is_bounded_and_spelled_right(
+    api: httpx.Client, query: str, name: str, rule: str, message: str
+) -> None:
+    response = api.post(f"/ingest/transaction?{query}", json=buy())
+    [error] = problem_of(response, 422)["errors"]
+    assert error == {"pointer": f"/query/{name}", "rule": rule, "message": message}
 
 
 def test_of_junk_the_first_errors_are_shown_and_all_counted(api: httpx.Client) -> None:
