@@ -6,12 +6,13 @@ from http import HTTPStatus
 import msgspec
 from fastapi import Request
 
-from api.problems import Problem, ProblemError, invalid, pointer, too_large
+from api.problems import Problem, ProblemError, RequestRule, invalid, pointer, too_large
 from wire.fields import Rule, printable
 
 LIST_BYTES_MAX = 8 * 1024 * 1024
 LIST_LENGTH_MAX = 10_000
 
+_CHARSET = re.compile(r';\s*charset\s*=\s*"?([^";\s]*)', re.IGNORECASE)
 # A JSON object of one member, up to its value, and what may follow the value.
 _HEAD = re.compile(rb'\s*\{\s*"(?:[^"\\]|\\.)*"\s*:\s*')
 _TAIL = re.compile(rb"\s*\}\s*")
@@ -25,25 +26,36 @@ _read_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 async def read_body(request: Request, bytes_max: int) -> bytes:
     """The body as it was sent; too much of it is refused before it is all here."""
     _check_headers(request)
+    size = request.headers.get("content-length", "")
+    # Before the first of it is read: who expects a word then sends nothing.
+    if size.isdecimal() and int(size) > bytes_max:
+        raise _too_long(bytes_max)
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > bytes_max:
-            message = f"the body has more than {bytes_max} bytes"
-            raise too_large(ProblemError(pointer(), Rule.MESSAGE_MUST_FIT, message))
+            raise _too_long(bytes_max)
     return bytes(body)
 
 
+def _too_long(bytes_max: int) -> Problem:
+    message = f"the body has more than {bytes_max} bytes"
+    return too_large(ProblemError(pointer(), Rule.MESSAGE_MUST_FIT, message))
+
+
 def _check_headers(request: Request) -> None:
-    media_type = request.headers.get("content-type", "application/json").partition(";")[0]
-    if media_type.strip().lower() != "application/json":
-        raise _unsupported("content-type", "application/json")
+    media_type = request.headers.get("content-type", "application/json")
+    charset = _CHARSET.search(media_type)
+    is_utf8 = charset is None or charset[1].lower() in ("utf-8", "utf8")
+    if media_type.partition(";")[0].strip().lower() != "application/json" or not is_utf8:
+        rule = RequestRule.CONTENT_TYPE_MUST_BE_APPLICATION_JSON
+        raise _unsupported("content-type", rule, "application/json")
     if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise _unsupported("content-encoding", "identity")
+        rule = RequestRule.CONTENT_ENCODING_MUST_BE_IDENTITY
+        raise _unsupported("content-encoding", rule, "identity")
 
 
-def _unsupported(header: str, wanted: str) -> Problem:
-    rule = f"{header.replace('-', '_')}_must_be_{wanted.replace('/', '_')}"
+def _unsupported(header: str, rule: RequestRule, wanted: str) -> Problem:
     error = ProblemError(pointer("header", header), rule, f"send it as {wanted}, or leave it out")
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
     return Problem(status, "unsupported-media-type", f"Only {wanted} is read.", [error])
@@ -55,12 +67,12 @@ def list_elements(body: bytes, name: str) -> list[bytes]:
     try:
         elements = _read_list(member)
     except msgspec.ValidationError:
-        raise _broken((name,), "field_must_be_a_list", "it is not a JSON list") from None
+        raise _broken((name,), RequestRule.FIELD_MUST_BE_A_LIST, "it is not a JSON list") from None
     if not elements:
-        raise _broken((name,), "list_must_not_be_empty", "there is nothing in it")
+        raise _broken((name,), RequestRule.LIST_MUST_NOT_BE_EMPTY, "there is nothing in it")
     if len(elements) > LIST_LENGTH_MAX:
         message = f"{len(elements)} elements are more than {LIST_LENGTH_MAX}"
-        raise too_large(ProblemError(pointer(name), "list_must_fit", message))
+        raise too_large(ProblemError(pointer(name), RequestRule.LIST_MUST_FIT, message))
     return [bytes(element) for element in elements]
 
 

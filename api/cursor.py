@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from api.problems import ProblemError, invalid
+from api.problems import ProblemError, RequestRule, invalid
 
 CHECKSUM_BYTES = 4
 
@@ -44,4 +44,4 @@ def _checksum(scope: str, payload: bytes) -> bytes:
 
 def _foreign() -> Exception:
     message = "the cursor is not the `next` of an answer with the same filters"
-    return invalid([ProblemError("/query/cursor", "cursor_must_be_from_next", message)])
+    return invalid([ProblemError("/query/cursor", RequestRule.CURSOR_MUST_BE_FROM_NEXT, message)])

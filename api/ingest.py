@@ -16,7 +16,7 @@ from api.keys import Access, Scope
 from api.live import Workers
 from api.outcomes import Outcome, Posted
 from api.parameters import Waiting
-from api.problems import ERRORS_SHOWN_MAX, ProblemError, forbidden, invalid, pointer
+from api.problems import ERRORS_SHOWN_MAX, ProblemError, RequestRule, forbidden, invalid, pointer
 from api.publish import RECORDS_PER_TURN, Publisher, Record
 from api.waits import Waits
 from calculator import Portfolio, Source
@@ -89,7 +89,11 @@ async def read_events(body: bytes, door: Door[T]) -> list[tuple[T, bytes]]:
 def demand_allowed(access: Access, at: Iterable[tuple[str, str]]) -> None:
     """`at`: each portfolio_id with the pointer to it; a problem 403 if one is not of the key."""
     errors = [
-        ProblemError(where, "portfolio_must_be_of_the_key", f"the key is not for {portfolio_id}")
+        ProblemError(
+            where,
+            RequestRule.PORTFOLIO_MUST_BE_OF_THE_KEY,
+            f"the key is not for {portfolio_id}",
+        )
         for where, portfolio_id in at
         if not access.sees(portfolio_id)
     ]

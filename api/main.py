@@ -28,7 +28,7 @@ from api.ingest import Entrance
 from api.keyring import Keyring
 from api.live import Workers
 from api.measure import Measure
-from api.parameters import given_once
+from api.parameters import known_and_given_once
 from api.publish import Publisher
 from api.remainders import Remainders
 from api.reports import Reports
@@ -74,13 +74,13 @@ def create_app(settings: ApiSettings) -> FastAPI:
         description=DESCRIPTION,
         version=version("portfolio-lots"),
         lifespan=lifespan,
-        dependencies=[Depends(gate), Depends(given_once)],
+        dependencies=[Depends(gate), Depends(known_and_given_once)],
         redoc_url=None,
         redirect_slashes=False,
     )
     app.state.streams = streams  # for `api.server`
-    app.add_middleware(Remainders)
     app.add_middleware(Measure, registry=registry)
+    app.add_middleware(Remainders)
     app.add_middleware(Heads)
     problems.install(app)
     app.include_router(ingest.routes(Entrance(publisher, workers, waits)))

@@ -1,16 +1,26 @@
 """Parameters of paths and queries, held to the rules that events have to keep."""
 
+import re
 from collections import Counter
 from collections.abc import Callable
 from datetime import date, datetime
 from typing import Annotated, Literal, TypeVar
 
 from fastapi import Path, Request
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    WithJsonSchema,
+)
 from pydantic_core import PydanticCustomError
 
+from analytics.bad_input import Rule as Requirement
 from api import examples
-from api.problems import ProblemError, invalid, pointer
+from api.problems import NO_SUCH_PARAMETER, ProblemError, RequestRule, invalid, pointer
 from calculator import cause_of
 from wire import codes, fields
 from wire.fields import Broken
@@ -19,6 +29,9 @@ LIMIT_DEFAULT = 100
 LIMIT_MAX = 1000
 WAIT_SECONDS_DEFAULT = 5.0
 WAIT_SECONDS_MAX = 60.0
+
+_DIGITS = re.compile(r"0|[1-9][0-9]{0,8}")
+_PLAIN = re.compile(rf"(?:{_DIGITS.pattern})(?:\.[0-9]{{1,9}})?")
 
 T = TypeVar("T")
 
@@ -34,6 +47,34 @@ def _by(read: Callable[[object], T | Broken]) -> BeforeValidator:
         return value
 
     return BeforeValidator(check)
+
+
+def _not_before_from(to: T, given: ValidationInfo) -> T:
+    since = given.data.get("from_")
+    if to is not None and since is not None and to < since:
+        rule = Requirement.PERIOD_MUST_NOT_END_BEFORE_IT_BEGINS
+        raise PydanticCustomError(rule.value, "it is before `from`")
+    return to
+
+
+def _whole_number(text: object) -> int | Broken:
+    found = _DIGITS.fullmatch(str(text))
+    if found is None:
+        message = f"{fields.shown(text)} is not 1 to 9 digits, with no zero in front"
+        return Broken(RequestRule.PARAMETER_MUST_BE_AN_INTEGER, message)
+    return int(found[0])
+
+
+def _seconds(text: object) -> float | Broken:
+    found = _PLAIN.fullmatch(str(text))
+    if found is None:
+        message = f"{fields.shown(text)} is not 1 to 9 digits, or with a point and up to 9 more"
+        return Broken(RequestRule.PARAMETER_MUST_BE_A_NUMBER, message)
+    return float(found[0])
+
+
+Whole = Annotated[int, _by(_whole_number)]
+Seconds = Annotated[float, _by(_seconds)]
 
 
 ID_SCHEMA = {"type": "string", "pattern": f"^{fields.ID}$", "maxLength": fields.ID_LENGTH_MAX}
@@ -89,17 +130,21 @@ TEXT_SCHEMA = {
 Text = Annotated[str, _by(fields.free_text), WithJsonSchema(TEXT_SCHEMA)]
 
 
-async def given_once(request: Request) -> None:
-    """Refuse a parameter that is in the query twice: which of the two was meant, nobody knows."""
+async def known_and_given_once(request: Request) -> None:
+    """Refuse a parameter that is in the query twice, as nobody knows which of the two was meant, and
+    any where a route takes none: it must not seem to be heeded. Of those that take some, the models
+    below refuse the others."""
     counts = Counter(name for name, _ in request.query_params.multi_items())
-    twice = [name for name, count in counts.items() if count > 1]
-    if twice:
-        raise invalid(
-            ProblemError(
-                pointer("query", name), "parameter_must_be_given_once", "it is given again"
-            )
-            for name in twice
-        )
+    again = RequestRule.PARAMETER_MUST_BE_GIVEN_ONCE, "it is given again"
+    errors = [
+        ProblemError(pointer("query", name), *again) for name, count in counts.items() if count > 1
+    ]
+    route = request.scope["route"]
+    if "operation" not in route.tags and not route.dependant.query_params:
+        unknown = RequestRule.PARAMETER_MUST_BE_KNOWN, NO_SUCH_PARAMETER
+        errors += [ProblemError(pointer("query", name), *unknown) for name in counts]
+    if errors:
+        raise invalid(errors)
 
 
 class Nothing(BaseModel):
@@ -138,7 +183,7 @@ class SeriesPage(SummaryPage):
 class ConcentrationPage(OnDay):
     """Likewise, and how many of the largest are told."""
 
-    top: int = Field(10, ge=1, le=100)
+    top: Whole = Field(10, ge=1, le=100)
 
 
 class Waiting(BaseModel):
@@ -148,11 +193,10 @@ class Waiting(BaseModel):
     wait: Literal["applied"] | None = Field(
         None, description="Answer when the live tables have taken it in, and say what came out."
     )
-    timeout: float = Field(
+    timeout: Seconds = Field(
         WAIT_SECONDS_DEFAULT,
         gt=0,
         le=WAIT_SECONDS_MAX,
-        allow_inf_nan=False,
         description="Seconds to wait at most; then the answer is 202.",
     )
 
@@ -162,7 +206,7 @@ class Page(BaseModel):
 
     # A misspelt filter must not answer with everything.
     model_config = ConfigDict(extra="forbid")
-    limit: int = Field(LIMIT_DEFAULT, ge=1, le=LIMIT_MAX)
+    limit: Whole = Field(LIMIT_DEFAULT, ge=1, le=LIMIT_MAX)
     cursor: str | None = Field(
         None, max_length=2000, description="`next` of the answer before, with the same filters."
     )
@@ -182,7 +226,7 @@ class DatedPage(Page):
     from_: Instant | None = Field(
         None, alias="from", description="Not before this instant, or date.", examples=["2024-01-01"]
     )
-    to: Instant | None = Field(
+    to: Annotated[Instant | None, AfterValidator(_not_before_from)] = Field(
         None, description="Before this instant, or date.", examples=["2025-01-01T00:00:00Z"]
     )
 
@@ -193,7 +237,9 @@ class DaysPage(Page):
     from_: Date | None = Field(
         None, alias="from", description="Not before this day.", examples=["2024-01-01"]
     )
-    to: Date | None = Field(None, description="Before this day.", examples=["2025-01-01"])
+    to: Annotated[Date | None, AfterValidator(_not_before_from)] = Field(
+        None, description="Before this day.", examples=["2025-01-01"]
+    )
 
 
 class InstrumentPage(Page):

@@ -5,6 +5,7 @@ what is not in the body. The empty pointer is the whole body.
 """
 
 from collections.abc import Iterable, Mapping
+from enum import StrEnum
 from http import HTTPStatus
 from typing import Any
 
@@ -17,18 +18,40 @@ from starlette.requests import ClientDisconnect
 MEDIA_TYPE = "application/problem+json"
 ERRORS_SHOWN_MAX = 100
 
-# How pydantic calls what is wrong with a parameter: our rule, and the message.
+
+class RequestRule(StrEnum):
+    """Why a request is refused, phrased as the requirement; what is wrong with the events in it has
+    the rules of events."""
+
+    CONTENT_TYPE_MUST_BE_APPLICATION_JSON = "content_type_must_be_application_json"
+    CONTENT_ENCODING_MUST_BE_IDENTITY = "content_encoding_must_be_identity"
+    FIELD_MUST_BE_A_LIST = "field_must_be_a_list"
+    LIST_MUST_NOT_BE_EMPTY = "list_must_not_be_empty"
+    LIST_MUST_FIT = "list_must_fit"
+    PORTFOLIO_MUST_BE_OF_THE_KEY = "portfolio_must_be_of_the_key"
+
+    PARAMETER_MUST_BE_KNOWN = "parameter_must_be_known"
+    PARAMETER_MUST_BE_GIVEN_ONCE = "parameter_must_be_given_once"
+    PARAMETER_MUST_BE_ONE_OF_ITS_VALUES = "parameter_must_be_one_of_its_values"
+    PARAMETER_MUST_BE_AN_INTEGER = "parameter_must_be_an_integer"
+    PARAMETER_MUST_BE_A_NUMBER = "parameter_must_be_a_number"
+    PARAMETER_MUST_BE_IN_RANGE = "parameter_must_be_in_range"
+    PARAMETER_MUST_FIT = "parameter_must_fit"
+    CURSOR_MUST_BE_FROM_NEXT = "cursor_must_be_from_next"
+
+
+NO_SUCH_PARAMETER = "there is no such parameter"
+# By what pydantic calls it: what is wrong with a parameter.
 _OF_PARAMETERS = {
-    "extra_forbidden": ("parameter_must_be_known", "there is no such parameter"),
-    "literal_error": ("parameter_must_be_one_of_its_values", "it is not {expected}"),
-    "int_parsing": ("parameter_must_be_an_integer", "it is no whole number"),
-    "int_parsing_size": ("parameter_must_be_an_integer", "it has too many digits"),
-    "float_parsing": ("parameter_must_be_a_number", "it is no number"),
-    "finite_number": ("parameter_must_be_a_number", "it is no finite number"),
-    "greater_than": ("parameter_must_be_in_range", "it is not more than {gt:g}"),
-    "greater_than_equal": ("parameter_must_be_in_range", "it is less than {ge}"),
-    "less_than_equal": ("parameter_must_be_in_range", "it is more than {le:g}"),
-    "string_too_long": ("parameter_must_fit", "it has more than {max_length} characters"),
+    "extra_forbidden": (RequestRule.PARAMETER_MUST_BE_KNOWN, NO_SUCH_PARAMETER),
+    "literal_error": (RequestRule.PARAMETER_MUST_BE_ONE_OF_ITS_VALUES, "it is not {expected}"),
+    "greater_than": (RequestRule.PARAMETER_MUST_BE_IN_RANGE, "it is not more than {gt:g}"),
+    "greater_than_equal": (RequestRule.PARAMETER_MUST_BE_IN_RANGE, "it is less than {ge}"),
+    "less_than_equal": (RequestRule.PARAMETER_MUST_BE_IN_RANGE, "it is more than {le:g}"),
+    "string_too_long": (
+        RequestRule.PARAMETER_MUST_FIT,
+        "it has more than {max_length} characters",
+    ),
 }
 
 
@@ -142,8 +165,8 @@ def install(app: FastAPI) -> None:
 
 
 def _of_parameter(error: Mapping[str, Any]) -> ProblemError:
-    # What is not pydantic's is a rule of ours already.
-    rule, message = _OF_PARAMETERS.get(error["type"], (error["type"], error["msg"]))
-    if error["type"] in _OF_PARAMETERS:
-        message = message.format(**error.get("ctx", {}))
+    rule, message = error["type"], error["msg"]  # of our own readers they are ours
+    if rule in _OF_PARAMETERS:
+        rule, template = _OF_PARAMETERS[rule]
+        message = template.format(**error.get("ctx", {}))
     return ProblemError(pointer(*error["loc"]), rule, message)

@@ -13,7 +13,7 @@ from typing import TypeVar
 from analytics.periods import Grain, Horizon, Period
 from api.ingest import errors_of
 from api.performance_documents import PERIODS_MAX, ROLLING_DAYS_MAX, ROLLING_MONTHS_MAX
-from api.problems import ProblemError, invalid
+from api.problems import ProblemError, RequestRule, invalid
 from reports.questions import DAYS_MAX, STANDARD, Asked
 from reports.sources import Grouping
 from wire.fields import (
@@ -44,11 +44,9 @@ Choice = TypeVar("Choice", bound=StrEnum)
 
 
 class QuestionRule(StrEnum):
-    """Why a question cannot be read, phrased as the requirement; those of events besides."""
+    """Why a question cannot be read, phrased as the requirement; those of events and requests
+    besides."""
 
-    FIELD_MUST_BE_A_LIST = "field_must_be_a_list"
-    LIST_MUST_NOT_BE_EMPTY = "list_must_not_be_empty"
-    LIST_MUST_FIT = "list_must_fit"
     PERIOD_MUST_BE_A_NAME_OR_DAYS = "period_must_be_a_name_or_days"
     PERIOD_MUST_BE_KNOWN = "period_must_be_known"
     PERIOD_MUST_NOT_END_BEFORE_IT_BEGINS = "period_must_not_end_before_it_begins"
@@ -123,13 +121,13 @@ def _demand_good(form: Form, errors: Sequence[ProblemError]) -> None:
 
 def _list(value: object) -> list[object] | Broken:
     if not isinstance(value, list) or isinstance(value, Members):
-        rule = QuestionRule.FIELD_MUST_BE_A_LIST
+        rule = RequestRule.FIELD_MUST_BE_A_LIST
         return Broken(rule, f"{shown(value)} is not a JSON list")
     if not value:
-        return Broken(QuestionRule.LIST_MUST_NOT_BE_EMPTY, "there is nothing in it")
+        return Broken(RequestRule.LIST_MUST_NOT_BE_EMPTY, "there is nothing in it")
     if len(value) > PERIODS_MAX:
         message = f"{len(value)} elements are more than {PERIODS_MAX}"
-        return Broken(QuestionRule.LIST_MUST_FIT, message)
+        return Broken(RequestRule.LIST_MUST_FIT, message)
     return value
 
 

@@ -1,10 +1,10 @@
-"""Takes in what is left of a body that was not all read, before the request is refused."""
+"""Takes in what is left of a body when a request was refused before all of it was read."""
 
 import asyncio
 from contextlib import suppress
 from http import HTTPStatus
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 DISCARDED_BYTES_MAX = 64 * 1024 * 1024
@@ -12,8 +12,10 @@ DISCARD_SECONDS_MAX = 5.0
 
 
 class Remainders:
-    """ASGI middleware. Most clients send all before they read an answer, and where the rest is not
-    taken in they find the connection reset instead of one."""
+    """ASGI middleware. Most clients send all before they read an answer. Where the server closes a
+    connection with something unread on it, they find it reset instead of a refusal, which is sent
+    at once; then the rest is taken in, and the answer ends. The 500 of what nobody foresaw is sent
+    outside of any middleware, and so of this."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -22,27 +24,38 @@ class Remainders:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        is_all_here = False
+        headers = Headers(scope=scope)
+        is_asked_for = "expect" not in headers  # who expects a word sends nothing before
+        is_all_here = is_refusal = is_held_open = False
 
         async def received() -> Message:
-            nonlocal is_all_here
+            nonlocal is_all_here, is_asked_for
+            is_asked_for = True
             message = await receive()
             is_all_here = not message.get("more_body", False)
             return message
 
         async def sent(message: Message) -> None:
-            is_refusal = message.get("status", HTTPStatus.OK) >= HTTPStatus.BAD_REQUEST
-            if is_refusal and not is_all_here and _waits_for_no_answer(Headers(scope=scope)):
-                await _discard(receive)
+            nonlocal is_refusal, is_held_open
+            if message["type"] == "http.response.start":
+                is_refusal = message["status"] >= HTTPStatus.BAD_REQUEST and not is_all_here
+                if is_refusal and not is_asked_for:
+                    # It may send the body still, which would be taken for its next request.
+                    MutableHeaders(scope=message)["connection"] = "close"
+            elif is_refusal and is_asked_for and _fits(headers):
+                is_held_open = True
+                message = {**message, "more_body": True}
             await send(message)
 
         await self._app(scope, received, sent)
+        if is_held_open:
+            await _discard(receive)
+            await send({"type": "http.response.body"})
 
 
-def _waits_for_no_answer(headers: Headers) -> bool:
-    """Whether a client sends a body that is worth taking in."""
+def _fits(headers: Headers) -> bool:
     size = headers.get("content-length", "")
-    return "expect" not in headers and (not size.isdecimal() or int(size) <= DISCARDED_BYTES_MAX)
+    return not size.isdecimal() or int(size) <= DISCARDED_BYTES_MAX
 
 
 async def _discard(receive: Receive) -> None:

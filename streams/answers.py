@@ -26,8 +26,8 @@ _read_holder = msgspec.json.Decoder(_Holder).decode
 
 
 class Refusal(Exception):
-    """An answer that is none: unknown (404), not to be had now (503), or figures that no answer can
-    hold (409)."""
+    """An answer that is none: unknown (404), not to be had now (503), figures that no answer can
+    hold (409), or no question (413, 422)."""
 
     def __init__(self, status: int, problem: str, detail: str) -> None:
         super().__init__(detail)

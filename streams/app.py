@@ -95,7 +95,13 @@ class WorkerApp(Application):
         self.watches.of_rate((rate.from_currency, rate.to_currency))
 
     async def on_start(self) -> None:
-        loop = asyncio.get_running_loop()
+        self._follow_tables(asyncio.get_running_loop())
+        self._rates_table.start()
+        self.market.start()
+        await super().on_start()
+
+    def _follow_tables(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Let lanes look when rates or instruments that concern them have moved."""
 
         def moved() -> None:
             """In the reader's thread."""
@@ -108,10 +114,7 @@ class WorkerApp(Application):
                 loop.call_soon_threadsafe(self._wake_lanes)
 
         self._rates_table.on_move(moved)
-        self._rates_table.start()
         self.market.instruments_table.on_move(instruments_moved)
-        self.market.start()
-        await super().on_start()
 
     def _wake_lanes(self) -> None:
         for pump in self.pumps.values():

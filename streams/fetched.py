@@ -40,8 +40,23 @@ class Positions:
     """
 
     at: ClassVar[dict[Any, tuple[int, int]]] = {}
+    # The assignment of the client in which we sought the partition. In another one, which each
+    # rebalance begins, the client stands at the group's offset until we seek again.
+    sought_in: ClassVar[dict[Any, Any]] = {}
     compacted: ClassVar[set[str]] = set()  # topics whose logs have holes by design
     unread: ClassVar[set[str]] = set()  # topics that are ours by the group, and never fetched
+
+    @classmethod
+    def seek(cls, client: Any, tp: Any, offset: int) -> None:
+        """Let the client, in its thread, go on from there. The note and the position move
+        together: there is no await between the two."""
+        cls.at[tp] = (offset, offset)
+        cls.sought_in[tp] = client._subscription.subscription.assignment
+        client.seek(tp, offset)
+
+    @classmethod
+    def is_sought(cls, tp: Any, assignment: Any) -> bool:
+        return cls.sought_in.get(tp) is assignment
 
 
 class Span(list[Any]):
@@ -158,11 +173,16 @@ class _Watched:
 
 
 class _SpanningResult(fetcher.FetchResult):  # type: ignore[misc]
-    """Notes the positions where they move. Read from outside they would hide what matters: a
-    fetch of markers alone moves them and returns nothing, and a reset moves them unasked."""
+    """Notes the positions where they move, from our seek on. Read from outside they would hide what
+    matters: a fetch of markers alone moves them and returns nothing, and a reset moves them
+    unasked."""
 
     def getall(self, max_records: int | None = None) -> Sequence[Any]:
         if not self.check_assignment(self._topic_partition) or not self.has_more():
+            return []
+        if not Positions.is_sought(self._topic_partition, self._assignment):
+            # Of nobody's concern: a fetch that was asked for before the rebalance goes on behind it.
+            # Where our seek goes to another offset `check_assignment` finds it void.
             return []
         tp, before = self._topic_partition, self._partition_records.next_fetch_offset
         at = Positions.at.get(tp)

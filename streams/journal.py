@@ -11,12 +11,12 @@ from itertools import islice
 from calculator import Entry, Holding, Order, Portfolio, Source, Transaction
 from streams import state
 from streams.holders import StateHolders
-from streams.kept import Cache, KeptHolding, disposals_of, lots_of
+from streams.kept import Cache, KeptHolding, size_of_entry, size_of_holding
 from streams.rate_uses import StateRateUses
 from streams.reading import Reader, Record, keys_with
 from wire import results
 
-READ_DISPOSALS_MAX = 40_000  # kept until nothing is left to book anew
+READ_DISPOSALS_MAX = 40_000  # 30 MB, kept until nothing is left to book anew
 _PORTFOLIOS_MAX = 50_000
 
 
@@ -37,7 +37,7 @@ class StateJournal:
 
     def __init__(self, db: Reader, lots_max: int) -> None:
         self._db = db
-        self._cache = Cache(lots_max, lots_of)
+        self._cache = Cache(lots_max, size_of_holding)
         self._portfolios: dict[str, state.PortfolioRecord | None] = {}
         self.unsettled: dict[tuple[str, str], None] = {}
         self.walks: dict[str, str] = {}
@@ -47,7 +47,7 @@ class StateJournal:
         self._stored_replaced = set(keys_with(db, b"x"))
         # As they are stored: what is taken back is booked anew batches later, and reading it is a
         # third of that.
-        self._read = Cache(READ_DISPOSALS_MAX, disposals_of)
+        self._read = Cache(READ_DISPOSALS_MAX, size_of_entry)
         for key in keys_with(db, b"r"):
             self._marked.add(key)
             portfolio_id, security_id = state.ids_of(key)

@@ -9,7 +9,7 @@ from streams import state
 from streams.pages import PagedLots, Pages, open_pages
 from streams.sums import NOTHING, Sums, sums
 
-_DISPOSALS_OF_AN_ENTRY = 3  # as much memory
+_DISPOSALS_OF_AN_ENTRY = 3  # take as much memory
 V = TypeVar("V")
 
 
@@ -117,20 +117,20 @@ class KeptHolding:
         assert cost_local == holding.cost_local, "local cost is conserved"
 
 
-def lots_of(kept: KeptHolding) -> int:
-    """At hand, and one more for the holding."""
+def size_of_holding(kept: KeptHolding) -> int:
+    """In lots at hand; the holding itself counts as one."""
     return kept.lots_at_hand + 1
 
 
-def disposals_of(entry: Entry) -> int:
-    """And some more for the entry, so that 40,000 take 30 MB."""
+def size_of_entry(entry: Entry) -> int:
+    """In disposals; the entry itself counts as some."""
     disposals = entry.outcome.disposals if isinstance(entry.outcome, Booked) else ()
     return _DISPOSALS_OF_AN_ENTRY + len(disposals)
 
 
 class Cache(Generic[V]):
     """The values used last, bounded by their sizes together: each as large as it was when it was
-    put."""
+    put. One that is larger alone is not kept."""
 
     def __init__(self, size_max: int, size_of: Callable[[V], int]) -> None:
         self._size_max = size_max
@@ -148,6 +148,8 @@ class Cache(Generic[V]):
     def put(self, key: tuple[str, str], value: V) -> None:
         self.drop(key)
         size = self._size_of(value)
+        if size > self._size_max:
+            return
         self._kept[key] = value, size
         self.size += size
         while self.size > self._size_max:

@@ -31,6 +31,7 @@ _POLL_SECONDS = 0.005
 _HELD_SECONDS_MAX = 60.0
 _READERS_MAX = 2
 _IDENTITIES_MAX = 1000
+_QUESTION_BYTES_MAX = 1024 * 1024  # so many of the longest identities are a third of it
 _RESULTS_PER_TURN = 100  # read before other questions get their turn
 _INDEX = {topic.name: index for index, topic in enumerate(INPUTS)}
 
@@ -149,7 +150,12 @@ def _add_applied(api: FastAPI, app: WorkerApp) -> None:
         return JSONResponse({"applied": True, "next_offset": found})
 
 
-def _read(body: bytes, kind: type[_Asked]) -> _Asked:
+async def _read(request: Request, kind: type[_Asked]) -> _Asked:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _QUESTION_BYTES_MAX:
+            raise Refusal(413, "too-large", f"more than {_QUESTION_BYTES_MAX} bytes")
     try:
         return msgspec.json.decode(body, type=kind)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
@@ -171,11 +177,11 @@ def _add_many(api: FastAPI, app: WorkerApp) -> None:
 
     @api.post("/results")
     async def results(request: Request) -> Response:
-        return await answer(_read(await request.body(), _Results), answers.results)
+        return await answer(await _read(request, _Results), answers.results)
 
     @api.post("/portfolios")
     async def portfolios(request: Request) -> Response:
-        return await answer(_read(await request.body(), _Portfolios), answers.portfolios)
+        return await answer(await _read(request, _Portfolios), answers.portfolios)
 
 
 def _known(lag: InputLag) -> int | None:

@@ -21,7 +21,10 @@ TAKEN_BACK = Counter(
 DEAD_LETTERS = Counter("portfolio_dead_letters", "Records refused", registry=REGISTRY)
 LAG = Gauge("portfolio_lag_records", "Input records not yet booked", registry=REGISTRY)
 CACHED_LOTS = Gauge(
-    "portfolio_cached_lots", "Open lots kept decoded", ["partition"], registry=REGISTRY
+    "portfolio_cached_lots",
+    "Open lots kept decoded, and their holdings",
+    ["partition"],
+    registry=REGISTRY,
 )
 UNSETTLED = Gauge(
     "portfolio_unsettled_holdings", "Holdings being re-booked", ["partition"], registry=REGISTRY

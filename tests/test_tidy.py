@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from analytics.bad_input import Rule as Requirement
+from api.problems import RequestRule
 from calculator import Reason
 from tests import tidy
 from wire.fields import Rule
@@ -110,8 +111,10 @@ def test_no_file_names_a_machine_a_registry_or_how_it_was_written() -> None:
     assert found == {}
 
 
-@pytest.mark.parametrize("requirement", [*Reason, *Rule, *Requirement])
-def test_every_reason_and_rule_is_met_in_a_test(requirement: Reason | Rule | Requirement) -> None:
+@pytest.mark.parametrize("requirement", [*Reason, *Rule, *Requirement, *RequestRule])
+def test_every_reason_and_rule_is_met_in_a_test(
+    requirement: Reason | Rule | Requirement | RequestRule,
+) -> None:
     kind = type(requirement).__name__
     said = re.compile(rf"\b{kind}\.{requirement.name}\b|\b{requirement.value}\b")
     cases = [path for path in TESTS.values() if path.name.startswith("test_")]

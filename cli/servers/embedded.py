@@ -168,7 +168,7 @@ def _demand(settings: Settings, name: str) -> None:
     if name not in running(settings):
         raise ServerError(
             f"the embedded {name} is not running: `portfolio up` starts everything, "
-            "`portfolio servers up` the servers alone"
+            f"`portfolio servers up` the servers alone (DATA_DIR is {settings.data_dir.absolute()})"
         )
 
 

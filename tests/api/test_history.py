@@ -281,9 +281,15 @@ def test_bad_parameters_are_422_and_named(
     ("path", "query", "rule", "message"),
     [
         (TRANSACTIONS, "what=1", "parameter_must_be_known", "there is no such parameter"),
-        (TRANSACTIONS, "limit=many", "parameter_must_be_an_integer", "it is no whole number"),
-        (TRANSACTIONS, "limit=" + "9" * 5000, "parameter_must_be_an_integer", "it has too many digits"),
-        (TRANSACTIONS, "limit=1e3", "parameter_must_be_an_integer", "it is no whole number"),
+        (TRANSACTIONS, "limit=1&limit=1", "parameter_must_be_given_once", "it is given again"),
+        (f"{TRANSACTIONS}/T1", "what=1", "parameter_must_be_known", "there is no such parameter"),
+        ("/portfolios/P1/positions/ACME/lots", "on=2024-01-01", "parameter_must_be_known",
+         "there is no such parameter"),
+        ("/instruments/ACME", "what=1", "parameter_must_be_known", "there is no such parameter"),
+        (TRANSACTIONS, "from=2024-01-02&to=2024-01-01", "period_must_not_end_before_it_begins",
+         "it is before `from`"),
+        ("/market-prices", "from=2024-01-02&to=2024-01-01",
+         "period_must_not_end_before_it_begins", "it is before `from`"),
         (TRANSACTIONS, "limit=0", "parameter_must_be_in_range", "it is less than 1"),
         (TRANSACTIONS, "limit=1001", "parameter_must_be_in_range", "it is more than 1000"),
         (TRANSACTIONS, "status=booked", "parameter_must_be_one_of_its_values",
@@ -297,6 +303,22 @@ def test_what_is_wrong_with_a_parameter_is_said_in_our_words(
 ) -> None:
     [error] = problem_of(api.get(f"{path}?{query}"), 422)["errors"]
     assert (error["rule"], error["message"]) == (rule, message)
+
+
+def test_a_list_from_a_day_to_the_same_day_is_not_refused(stocked: httpx.Client) -> None:
+    day = {"from": "2024-01-02", "to": "2024-01-02"}
+    for path in ("/market-prices", TRANSACTIONS):
+        assert stocked.get(path, params=day).json() == {"items": [], "next": None}
+
+
+@pytest.mark.parametrize(
+    "text", ["many", "05", "1e3", "1.0", "1_0", "+5", "%205", "5%0A", "٣", "9" * 5000]
+)
+def test_a_whole_number_is_digits_alone(api: httpx.Client, text: str) -> None:
+    for path in (f"{TRANSACTIONS}?limit={text}", f"/portfolios/P1/concentration?top={text}"):
+        [error] = problem_of(api.get(path.replace("+", "%2B")), 422)["errors"]
+        assert error["rule"] == "parameter_must_be_an_integer"
+        assert error["message"].endswith("is not 1 to 9 digits, with no zero in front")
 
 
 def test_a_cursor_that_was_tampered_with_is_422(stocked: httpx.Client) -> None:

@@ -15,7 +15,7 @@ from api.performance_documents import (
     PerformanceQuestion,
     PeriodAsked,
 )
-from api.problems import Problem
+from api.problems import Problem, RequestRule
 from api.questions import (
     OF_BOTH,
     OF_TIME_WEIGHTED,
@@ -136,8 +136,13 @@ def test_of_too_many_errors_it_is_said_how_many_there_are() -> None:
     assert len(caught.value.errors) == 100
 
 
-@pytest.mark.parametrize("rule", QuestionRule)
-def test_every_rule_has_a_case_and_is_in_the_contract(rule: QuestionRule) -> None:
+OF_LISTS = [
+    RequestRule.FIELD_MUST_BE_A_LIST, RequestRule.LIST_MUST_NOT_BE_EMPTY, RequestRule.LIST_MUST_FIT
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("rule", [*QuestionRule, *OF_LISTS])
+def test_every_rule_has_a_case_and_is_in_the_contract(rule: QuestionRule | RequestRule) -> None:
     assert f"`{rule}`" in (Path(__file__).parents[2] / "CONTRACT.md").read_text()
     assert rule in {each for _, _, each in BAD + BAD_OF_TIME_WEIGHTED}
 

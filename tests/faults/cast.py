@@ -15,7 +15,7 @@ from cli.servers.embedded import Files
 from cli.servers.processes import Process, tail
 from tests.cli.portfolio import Portfolio, until
 from tests.system.sight import Sight
-from tests.system.system import free_port
+from tests.system.system import free_port, holes_in
 
 SESSION_SECONDS = 10.0
 SECOND_API_LOG = "second-api.log"
@@ -108,6 +108,7 @@ def running(data_dir: Path, workers: int = 2) -> Iterator[Cast]:
         until(is_ready, START_SECONDS_MAX)
         with closing(Cast(portfolio)) as cast:
             yield cast
+            assert holes_in(map(cast.log, [*cast.workers, "store"])) == []
     finally:
         # Whatever went wrong inside, nothing may run on in a folder that is deleted next.
         process.stop([(signal.SIGTERM, STOP_SECONDS_MAX)])

@@ -7,7 +7,7 @@ import pytest
 
 from calculator import EXACT, Booked, Entry, Holding, Lot, MemoryJournal, ReliefMethod
 from streams import state
-from streams.kept import Cache, KeptHolding, disposals_of, lots_of
+from streams.kept import Cache, KeptHolding, size_of_entry, size_of_holding
 from streams.tables import Table
 from tests.calculator.trading import METHODS, Event, on, one_by_one, terms, trade
 from tests.streams.books import Books, pages_in
@@ -275,7 +275,7 @@ def kept(security: str, lots: int) -> KeptHolding:
 
 
 def test_the_cache_drops_what_was_used_longest_ago_to_stay_within_its_bound() -> None:
-    cache = Cache(20, lots_of)
+    cache = Cache(20, size_of_holding)
     for name in "ABC":
         cache.put(("P", name), kept(name, 5))
     assert cache.get(("P", "A")) is not None
@@ -286,7 +286,7 @@ def test_the_cache_drops_what_was_used_longest_ago_to_stay_within_its_bound() ->
 
 
 def test_the_cache_counts_a_holding_that_grew_by_its_new_size() -> None:
-    cache = Cache(20, lots_of)
+    cache = Cache(20, size_of_holding)
     cache.put(("P", "A"), kept("A", 2))
     cache.put(("P", "A"), kept("A", 9))
     assert cache.size == 10
@@ -295,13 +295,14 @@ def test_the_cache_counts_a_holding_that_grew_by_its_new_size() -> None:
     assert cache.size == 0
 
 
-def test_a_holding_larger_than_the_bound_is_not_cached() -> None:
-    cache = Cache(20, lots_of)
+def test_a_holding_larger_than_the_bound_is_not_cached_and_takes_the_place_of_no_other() -> None:
+    cache = Cache(20, size_of_holding)
     cache.put(("P", "A"), kept("A", 5))
+    cache.put(("P", "B"), kept("B", 2))
     cache.put(("P", "B"), kept("B", 20))
-    assert cache.get(("P", "A")) is None
+    assert cache.get(("P", "A")) is not None
     assert cache.get(("P", "B")) is None
-    assert cache.size == 0
+    assert cache.size == 6
 
 
 def test_only_the_lots_at_hand_count(table: Table) -> None:
@@ -342,7 +343,7 @@ def test_entries_are_kept_within_a_bound_of_their_disposals(table: Table) -> Non
     books.book(*purchases(9), trade("SALE", "SELL", 20, 90, 1))
     sale, purchase = sold(books), books.journal.entry("P", "B0")
     assert purchase is not None
-    cache = Cache(12, disposals_of)  # those of the sale, and its own three
+    cache = Cache(12, size_of_entry)  # those of the sale, and its own three
     for name in ("B0", "B1"):
         cache.put(("P", name), purchase)
     assert cache.size == 6
@@ -358,7 +359,7 @@ def test_entries_are_kept_within_a_bound_of_their_disposals(table: Table) -> Non
 def test_an_entry_too_large_for_the_bound_is_not_kept(table: Table) -> None:
     books = Books(table)
     books.book(*purchases(9), trade("SALE", "SELL", 20, 90, 1))
-    cache = Cache(11, disposals_of)
+    cache = Cache(11, size_of_entry)
     cache.put(("P", "SALE"), sold(books))
     assert cache.get(("P", "SALE")) is None
     assert cache.size == 0

@@ -10,6 +10,7 @@ from streams.lane import EXIT_LANE_FAILED
 from streams.tables import Table
 from tests.api.test_depth import deep
 from tests.streams.asked import ELSEWHERE, P, Worker, assert_refused, paths
+from tests.wire.events import text_of
 from wire.objects import MESSAGE_BYTES_MAX
 
 
@@ -128,6 +129,13 @@ def test_a_partition_of_somebody_else_is_not_answered_for(worker: Worker) -> Non
 @pytest.mark.parametrize("path", ["/results", "/portfolios"])
 def test_what_asks_for_no_results_is_refused(worker: Worker, body: bytes, path: str) -> None:
     assert_refused(worker.post(body, path), 422, "invalid")
+
+
+@pytest.mark.parametrize("path", ["/results", "/portfolios"])
+def test_a_question_is_read_no_further_than_any_good_one_is_long(worker: Worker, path: str) -> None:
+    longest = [["P" * 128, "T" * 128 + "~cash"]] * 1000
+    assert worker.post(text_of({"partition": 0, "identities": longest})).status_code == 200
+    assert_refused(worker.post(b"[" * (1024 * 1024 + 1), path), 413, "too-large")
 
 
 def test_who_may_have_lost_its_partitions_answers_nothing(worker: Worker) -> None:

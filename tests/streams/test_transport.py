@@ -120,8 +120,7 @@ class Reader:
         await self.consumer.stop()
 
     def seek(self, tp: TP, offset: int) -> None:
-        Positions.at[tp] = (offset, offset)
-        self.consumer.seek(tp, offset)
+        Positions.seek(self.consumer, tp, offset)
 
     async def span(self) -> fetched.Span:
         """The records of the next fetch that brings any."""
@@ -255,6 +254,35 @@ def test_a_seek_of_our_own_moves_both_positions(log: Log) -> None:
 
     reading(log, main)
     assert Positions.at[log.tp] == (3, 3)
+
+
+def test_what_a_new_assignment_brings_before_our_seek_is_not_taken(log: Log) -> None:
+    async def main(reader: Reader) -> None:
+        log.plain("a", "b", "c")
+        await reader.span()
+        in_the_air = asyncio.create_task(reader.consumer.getmany(timeout_ms=2000))
+        await asyncio.sleep(0.1)
+        # As a rebalance does: the client goes back to the group's offsets, here to the earliest.
+        reader.consumer.assign([log.tp])
+        assert not await in_the_air
+        assert Positions.at[log.tp] == (3, 3)
+        reader.seek(log.tp, 1)
+        assert told(await reader.span()) == (["b", "c"], 1, 3)
+
+    reading(log, main)
+    assert Positions.at[log.tp] == (3, 3)
+
+
+def test_a_topic_that_is_never_fetched_is_not_said_to_stand_still(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Positions, "unread", {"changelog"})
+    looked_at = list[str]()
+    consumer: Any = object.__new__(transport.BatchConsumer)
+    consumer._thread = SimpleNamespace(verify_event_path=lambda _, tp: looked_at.append(tp.topic))
+    for topic in ("changelog", "raw"):
+        consumer.verify_event_path(0.0, TP(topic, 0))
+    assert looked_at == ["raw"]
 
 
 def test_a_seek_of_somebody_else_is_noticed(log: Log) -> None:

@@ -18,6 +18,7 @@ def system(servers: Connections, database_url: str, tmp_path: Path) -> Iterator[
     system = System(servers, database_url, tmp_path)
     yield system
     system.stop()
+    assert system.holes() == []
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -27,6 +27,10 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def holes_in(logs: Iterable[str]) -> list[str]:
+    return [line for said in logs for line in said.splitlines() if '"log_hole"' in line]
 
 
 class Part:
@@ -149,6 +153,10 @@ class System(Sight):
             except subprocess.TimeoutExpired:
                 part.kill()
         self.close()
+
+    def holes(self) -> list[str]:
+        """What parts ended over that found a log not to go on where they were."""
+        return holes_in(part.said() for part in [*self.workers, self.store])
 
     def look_after(self) -> None:
         """What ended is started again."""

@@ -14,8 +14,8 @@ from tests.system.system import System
 from wire.reference import OF_FX_RATES
 
 EVENTS = 4_000
-# From Kafka's receipt to the live answer, on a crowded machine; `tests/streams/test_pump.py` has
-# that a lane at rest is woken and does not wait for its next look.
+# From Kafka's receipt to the live answer, on a crowded machine; `tests/streams/test_waking.py` has
+# that a lane at rest does not wait for its next look.
 PROMPT_SECONDS = 1.0
 TRIES = 20
 

@@ -15,7 +15,8 @@ TRADES, PER_SECOND = 8_000, 200
 TRADES_LONG, PER_SECOND_LONG = 200_000, 1_000
 SECURITIES = 20
 LAST = "S9"  # by name, and so the last to be booked anew
-WAIT_SECONDS_MAX = 2.0  # for anybody else, or half of the re-booking where the machine is slow
+WAIT_SECONDS_MAX = 2.0  # for anybody else
+PART_WAITED_MAX = 0.5  # of a short re-booking on a machine that CI crowds
 
 
 def history(trades: int) -> Iterator[Message]:
@@ -57,6 +58,7 @@ class Traffic:
         self._ended.set()
         for thread in self._threads:
             thread.join(60)
+            assert not thread.is_alive(), "somebody waits for good"
 
     def _flow(self) -> None:
         number = 0
@@ -114,6 +116,7 @@ def test_a_changed_method_of_a_large_portfolio_keeps_nobody_else_waiting(
             break
         time.sleep(0.005)
     seconds = time.monotonic() - began
+    assert answers[-1].json()["cost_basis_method"] == "HIFO"
     traffic.end()
     system.wait_settled(120)
     refusals = [answer for answer in answers if answer.status_code == 503]
@@ -121,5 +124,6 @@ def test_a_changed_method_of_a_large_portfolio_keeps_nobody_else_waiting(
     assert all("Retry-After" in answer.headers for answer in refusals)
     assert all(answer.json()["type"].endswith("rebooking") for answer in refusals)
     assert len(traffic.waits) > 10
-    assert max(traffic.waits) < max(WAIT_SECONDS_MAX, seconds / 2)
+    slack = 0.0 if is_long else PART_WAITED_MAX * seconds
+    assert max(traffic.waits) < max(WAIT_SECONDS_MAX, slack)
     assert system.differences() == []

@@ -13,10 +13,12 @@ from streams.app import EXIT_SETTING, EXIT_UNDECIDED
 from streams.rows import FIRST
 from tests.system import log
 from tests.system.events import portfolio, trade
+from tests.system.flow import Flow
 from tests.system.log import make_topics_anew, send
 from tests.system.system import System
 from wire.topics import CHANGELOG, COMPLETED
 
+REBALANCES = 4
 SLOW_START = (sys.executable, "-m", "tests.system.slow_start")
 
 
@@ -27,6 +29,7 @@ def system(servers: Connections, tmp_path: Path) -> Iterator[System]:
     system = System(servers, "postgresql://none", tmp_path)
     yield system
     system.stop()
+    assert system.holes() == []
 
 
 def test_a_take_over_that_is_overtaken_by_the_next_worker_does_not_fence_it(
@@ -52,6 +55,23 @@ def test_a_take_over_that_is_overtaken_by_the_next_worker_does_not_fence_it(
     both = (slow, quick)
     system.wait_until(lambda: all('"serving"' in one.said() for one in both), 60, "both serve")
     assert not any("lane_failed" in one.said() for one in both)
+
+
+def test_a_fetch_that_goes_on_behind_a_rebalance_is_no_hole_in_the_log(system: System) -> None:
+    workers = [system.worker() for _ in range(2)]
+    for worker in workers:
+        worker.program = (sys.executable, "-m", "tests.system.forgetful")
+        worker.start()
+    system.wait_until(lambda: system.serving() == 2, 60, "both serve")
+    trades = [trade(f"P{n % 40}", f"T{n}", "BUY", "2024-01-01", "1", "1") for n in range(100_000)]
+    with Flow(system.kafka, trades, 2_000.0):
+        for number in range(REBALANCES):
+            system.look_after()
+            leaving = workers[number % 2]
+            leaving.stop()
+            leaving.start()
+            system.wait_until(lambda: system.serving() == 2, 60, "both serve")
+    assert system.holes() == []
 
 
 def test_of_a_backlog_everything_is_booked_once_under_the_terms_that_came_with_it(
