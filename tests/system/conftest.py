@@ -18,7 +18,7 @@ def system(servers: Connections, database_url: str, tmp_path: Path) -> Iterator[
     system = System(servers, database_url, tmp_path)
     yield system
     system.stop()
-    assert system.holes() == []
+    assert system.may_find_holes or system.holes() == []
 
 
 @pytest.fixture

@@ -93,6 +93,7 @@ class System(Sight):
         self.workers: list[Part] = []
         self.others: list[Part] = []
         self.store = Part(folder, "store", self._environment, "store")
+        self.may_find_holes = False  # in the logs of Kafka, as a test that makes one says
 
     def worker(self, folder: Path | None = None) -> Part:
         """One more worker, not started yet."""

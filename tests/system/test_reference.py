@@ -177,6 +177,8 @@ def test_a_topic_that_was_made_anew_ends_the_store(system: System) -> None:
     assert system.store.process.wait(30) == 72
     system.store.process = None
     assert "its topic does not reach" in system.store.said()
+    assert system.holes()
+    system.may_find_holes = True
 
 
 def test_the_tables_are_waited_for(system: System) -> None:

@@ -22,11 +22,12 @@ from streams.topics import Admin
 from tests.cli.portfolio import Portfolio
 from tests.conftest import empty_data_dir
 from tests.system.events import trade
-from tests.system.log import make_topics_anew, send
+from tests.system.log import make_topics_anew, read, send
 from tests.system.secured import KEY_PASSWORD, PASSWORD, USER, Secured, make_keys, secured_kafka
 from tests.system.test_http import BUY
 from tests.system.whole import Whole
 from wire.broker import Broker
+from wire.topics import RAW_TRANSACTIONS
 
 Start = Callable[[Connections], Whole]
 WRONG = "the-secret-of-somebody-else"
@@ -105,7 +106,9 @@ def test_an_event_goes_from_the_door_to_the_live_tables_and_to_postgresql(
     make_topics_anew(kafka)
     whole = start(Connections(kafka, database))
     whole.wait_until_ready()
-    assert whole.apply(BUY) == "booked"
+    outcome = whole.apply(BUY)
+    told = [(m.partition(), m.offset(), m.timestamp()) for m in read(kafka, RAW_TRANSACTIONS.name)]
+    assert (outcome, len(told)) == ("booked", 1), (told, whole.logs())
     send(kafka, [trade("P1", "S1", "SELL", "2024-02-01", "4", "150")])
     whole.wait_settled()
     assert whole.differences() == []
