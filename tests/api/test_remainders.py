@@ -12,7 +12,7 @@ from api import remainders
 from api.settings import ApiSettings
 from tests.api.guarded import guarded
 
-LARGE = 40 * 1024 * 1024
+LARGE = 12 * 1024 * 1024  # more than the buffers of both sides take
 CLOSE = "Connection: close"
 EXPECT = "Expect: 100-continue"
 

@@ -63,12 +63,11 @@ def whole(servers: Connections, database_url: str, tmp_path: Path) -> Iterator[W
     make_topics_anew(servers.kafka)
     upgrade(database_url)
     of_its_own = replace(servers, database_url=database_url)
-    whole = Whole(of_its_own, tmp_path, {"API_KEYS": "required"})
-    send(servers.kafka, BOOKED)
-    whole.wait_until_ready()
-    whole.wait_settled()
-    yield whole
-    whole.stop()
+    with Whole(of_its_own, tmp_path, {"API_KEYS": "required"}) as whole:
+        send(servers.kafka, BOOKED)
+        whole.wait_until_ready()
+        whole.wait_settled()
+        yield whole
 
 
 def takes_something(operation: Any) -> bool:  # noqa: ANN401 - the library types it as little

@@ -52,12 +52,11 @@ def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxied]:
     create_topics(found.kafka, PARTITIONS)
     url = f"{address}:{to_postgres.port}/{name}"
     through = Connections(Broker(bootstrap=f"127.0.0.1:{to_kafka.port}"), url)
-    system = System(through, url, tmp_path_factory.mktemp("proxied"))
-    system.worker().start()
-    system.store.start()
-    system.wait_until(system.is_serving, 60, "every partition is served")
-    yield Proxied(system, to_kafka, to_postgres)
-    system.stop()
+    with System(through, url, tmp_path_factory.mktemp("proxied")) as system:
+        system.worker().start()
+        system.store.start()
+        system.wait_until(system.is_serving, 60, "every partition is served")
+        yield Proxied(system, to_kafka, to_postgres)
     down(settings)
     to_kafka.close()
     to_postgres.close()

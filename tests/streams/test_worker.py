@@ -30,10 +30,9 @@ SECONDS_MAX = 60
 def system(servers: Connections, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """One worker that serves every partition."""
     make_topics_anew(servers.kafka)
-    system = System(servers, "postgresql://none", tmp_path_factory.mktemp("system"))
-    start(system, system.worker())
-    yield system
-    system.stop()
+    with System(servers, "postgresql://none", tmp_path_factory.mktemp("system")) as system:
+        start(system, system.worker())
+        yield system
 
 
 def start(system: System, worker: Part) -> None:

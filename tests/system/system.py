@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Self
 
 import httpx
 
@@ -145,6 +146,12 @@ class System(Sight):
 
     def state_of(self, number: int) -> Path:
         return self.folder / f"state-{number}"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     def stop(self) -> None:
         """In good order where they are able to: the groups need not wait for dead members then."""

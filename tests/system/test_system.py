@@ -25,11 +25,10 @@ def test_what_a_developer_set_is_no_business_of_the_processes_of_a_test(
     upgrade(database_url)
     folder = tmp_path / "system"
     folder.mkdir()
-    system = System(servers, database_url, folder)
-    system.worker().start()
-    system.wait_until(system.is_serving, 60, "every partition is served")
-    statuses = system.statuses()
-    system.stop()
+    with System(servers, database_url, folder) as system:
+        system.worker().start()
+        system.wait_until(system.is_serving, 60, "every partition is served")
+        statuses = system.statuses()
     assert statuses is not None
     assert statuses[0]["partitions"] == list(range(8))
 

@@ -18,7 +18,7 @@ from tests.system.log import make_topics_anew, send
 from tests.system.system import System
 from wire.topics import CHANGELOG, COMPLETED
 
-REBALANCES = 4
+REBALANCES = 3
 SLOW_START = (sys.executable, "-m", "tests.system.slow_start")
 
 
@@ -171,10 +171,12 @@ def test_a_store_leaves_in_good_order_though_postgresql_is_away(
     system: System, database_url: str
 ) -> None:
     upgrade(database_url)
-    system = System(system.servers, database_url, system.folder)
-    system.store.start()
-    system.wait_until(lambda: "took_over" in system.store.said(), 60, "the store is ready")
-    shut(database_url)
-    system.wait_until(lambda: "postgresql_refuses" in system.store.said(), 60, "the store notices")
-    system.store.stop()
-    assert system.store.exit_code == 0
+    with System(system.servers, database_url, system.folder) as system:
+        system.store.start()
+        system.wait_until(lambda: "took_over" in system.store.said(), 60, "the store is ready")
+        shut(database_url)
+        system.wait_until(
+            lambda: "postgresql_refuses" in system.store.said(), 60, "the store notices"
+        )
+        system.store.stop()
+        assert system.store.exit_code == 0
