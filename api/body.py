@@ -5,6 +5,7 @@ from http import HTTPStatus
 
 import msgspec
 from fastapi import Request
+from starlette.datastructures import Headers
 
 from api.problems import Problem, ProblemError, RequestRule, invalid, pointer, too_large
 from wire.fields import Rule, printable
@@ -26,9 +27,8 @@ _read_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 async def read_body(request: Request, bytes_max: int) -> bytes:
     """The body as it was sent; too much of it is refused before it is all here."""
     _check_headers(request)
-    size = request.headers.get("content-length", "")
     # Before the first of it is read: who expects a word then sends nothing.
-    if size.isdecimal() and int(size) > bytes_max:
+    if announces_more(request.headers, bytes_max):
         raise _too_long(bytes_max)
     body = bytearray()
     async for chunk in request.stream():
@@ -36,6 +36,11 @@ async def read_body(request: Request, bytes_max: int) -> bytes:
         if len(body) > bytes_max:
             raise _too_long(bytes_max)
     return bytes(body)
+
+
+def announces_more(headers: Headers, bytes_max: int) -> bool:
+    size = headers.get("content-length", "")
+    return size.isdecimal() and int(size) > bytes_max
 
 
 def _too_long(bytes_max: int) -> Problem:

@@ -57,24 +57,36 @@ def _not_before_from(to: T, given: ValidationInfo) -> T:
     return to
 
 
-def _whole_number(text: object) -> int | Broken:
-    found = _DIGITS.fullmatch(str(text))
-    if found is None:
-        message = f"{fields.shown(text)} is not 1 to 9 digits, with no zero in front"
-        return Broken(RequestRule.PARAMETER_MUST_BE_AN_INTEGER, message)
-    return int(found[0])
+def _number(
+    written_as: re.Pattern[str], make: Callable[[str], T], rule: RequestRule, form: str
+) -> BeforeValidator:
+    def read(text: object) -> T | Broken:
+        found = written_as.fullmatch(str(text))
+        return (
+            Broken(rule, f"{fields.shown(text)} is not {form}") if found is None else make(found[0])
+        )
+
+    return _by(read)
 
 
-def _seconds(text: object) -> float | Broken:
-    found = _PLAIN.fullmatch(str(text))
-    if found is None:
-        message = f"{fields.shown(text)} is not 1 to 9 digits, or with a point and up to 9 more"
-        return Broken(RequestRule.PARAMETER_MUST_BE_A_NUMBER, message)
-    return float(found[0])
-
-
-Whole = Annotated[int, _by(_whole_number)]
-Seconds = Annotated[float, _by(_seconds)]
+Whole = Annotated[
+    int,
+    _number(
+        _DIGITS,
+        int,
+        RequestRule.PARAMETER_MUST_BE_AN_INTEGER,
+        "1 to 9 digits, with no zero in front",
+    ),
+]
+Seconds = Annotated[
+    float,
+    _number(
+        _PLAIN,
+        float,
+        RequestRule.PARAMETER_MUST_BE_A_NUMBER,
+        "1 to 9 digits, or with a point and up to 9 more",
+    ),
+]
 
 
 ID_SCHEMA = {"type": "string", "pattern": f"^{fields.ID}$", "maxLength": fields.ID_LENGTH_MAX}
@@ -145,12 +157,6 @@ async def known_and_given_once(request: Request) -> None:
         errors += [ProblemError(pointer("query", name), *unknown) for name in counts]
     if errors:
         raise invalid(errors)
-
-
-class Nothing(BaseModel):
-    """No parameter at all: one that is not known must not seem to be heeded."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 class OnDay(BaseModel):

@@ -9,7 +9,7 @@ from analytics.periods import Period
 from api import examples, openapi, performance_documents
 from api.body import read_body
 from api.gate import Allowed
-from api.parameters import ConcentrationPage, Nothing, PortfolioId, SeriesPage, SummaryPage
+from api.parameters import ConcentrationPage, PortfolioId, SeriesPage, SummaryPage
 from api.performance_documents import MoneyWeightedQuestion, PerformanceQuestion
 from api.problems import ProblemError, invalid, pointer
 from api.questions import money_weighted_question, performance_question, period_between, today
@@ -45,7 +45,6 @@ def routes(reports: Reports) -> APIRouter:
         access: Allowed,
         portfolio_id: PortfolioId,
         request: Request,
-        _: Annotated[Nothing, Query()],
     ) -> Response:
         asked = performance_question(await read_body(request, MESSAGE_BYTES_MAX))
         return await reports.answer(
@@ -66,7 +65,6 @@ def routes(reports: Reports) -> APIRouter:
         access: Allowed,
         portfolio_id: PortfolioId,
         request: Request,
-        _: Annotated[Nothing, Query()],
     ) -> Response:
         asked = money_weighted_question(await read_body(request, MESSAGE_BYTES_MAX))
         return await reports.answer(

@@ -25,7 +25,6 @@ from api.parameters import (
     FxRatePage,
     InstrumentPage,
     MarketPricePage,
-    Nothing,
     SecurityId,
 )
 from api.problems import forbidden, not_found
@@ -117,9 +116,7 @@ def ingest_routes(publisher: Publisher) -> APIRouter:
             responses=openapi.accepted(AcceptedList),
             openapi_extra=openapi.body(model, shown),
         )
-        async def post_list(
-            access: Allowed, request: Request, _: Annotated[Nothing, Query()]
-        ) -> Response:
+        async def post_list(access: Allowed, request: Request) -> Response:
             return await take_in(publisher, kind, access, request)
 
     given = reference_documents

@@ -7,6 +7,8 @@ from http import HTTPStatus
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.body import announces_more
+
 DISCARDED_BYTES_MAX = 64 * 1024 * 1024
 DISCARD_SECONDS_MAX = 5.0
 
@@ -42,7 +44,7 @@ class Remainders:
                 if is_refusal and not is_asked_for:
                     # It may send the body still, which would be taken for its next request.
                     MutableHeaders(scope=message)["connection"] = "close"
-            elif is_refusal and is_asked_for and _fits(headers):
+            elif is_refusal and is_asked_for and not announces_more(headers, DISCARDED_BYTES_MAX):
                 is_held_open = True
                 message = {**message, "more_body": True}
             await send(message)
@@ -51,11 +53,6 @@ class Remainders:
         if is_held_open:
             await _discard(receive)
             await send({"type": "http.response.body"})
-
-
-def _fits(headers: Headers) -> bool:
-    size = headers.get("content-length", "")
-    return not size.isdecimal() or int(size) <= DISCARDED_BYTES_MAX
 
 
 async def _discard(receive: Receive) -> None:

@@ -13,7 +13,7 @@ from typing import Annotated, Any, NamedTuple
 
 import httpx
 import msgspec
-from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi import APIRouter, Depends, Header, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from prometheus_client import CollectorRegistry, Gauge
 
@@ -22,7 +22,7 @@ from api.gate import Allowed, Gate
 from api.heads import is_head
 from api.keys import Access
 from api.live import Question, Workers, path
-from api.parameters import Nothing, PortfolioId
+from api.parameters import PortfolioId
 from api.problems import Problem, not_found, unavailable
 from wire import workers as said
 from wire.partitioner import partition_of
@@ -174,7 +174,6 @@ def routes(streams: Streams) -> APIRouter:
         request: Request,
         access: Allowed,
         portfolio_id: PortfolioId,
-        _: Annotated[Nothing, Query()],
         last_event_id: Annotated[
             str, Header(description="`id` of the last event that was seen, to go on behind it.")
         ] = "",
